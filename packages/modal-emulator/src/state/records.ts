@@ -1,0 +1,82 @@
+import type { Sandbox } from "../generated/modal_client.ts";
+
+/** What is known of an App. */
+export interface AppRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly environment: string;
+}
+
+/** A built image layer. The layer itself lies in the engine under `engineTag`. */
+export interface ImageRecord {
+  readonly id: string;
+  /** Digest of everything the layer is made from; the newest image of a key is the cached one. */
+  readonly layerKey: string;
+  readonly engineTag: string;
+  readonly createdAtMs: number;
+  readonly builderVersion: string;
+}
+
+/** A published name, `parhelia-cpu:latest`. */
+export interface ImageTagRecord {
+  /** Environment and tag, see `imageTagId`. */
+  readonly id: string;
+  readonly tag: string;
+  readonly environment: string;
+  readonly imageId: string;
+  readonly revisionId: string;
+  readonly publishedAtMs: number;
+}
+
+/** A volume. Its files lie in the engine's volume `engineVolume`. */
+export interface VolumeRecord {
+  readonly id: string;
+  /** Empty for an ephemeral volume. */
+  readonly name: string;
+  readonly environment: string;
+  readonly version: 1 | 2;
+  readonly engineVolume: string;
+  readonly createdAtMs: number;
+  /** Last heartbeat of an ephemeral volume; one that has been silent for long is removed. */
+  readonly heartbeatAtMs?: number;
+}
+
+/** A secret. Records are readable by the user alone; values leave only into containers. */
+export interface SecretRecord {
+  readonly id: string;
+  /** Empty for an ephemeral secret. */
+  readonly name: string;
+  readonly environment: string;
+  readonly values: Readonly<Record<string, string>>;
+  readonly createdAtMs: number;
+}
+
+/** How a sandbox ended. `exitCode` is the entry point's own, where it ended by itself. */
+export interface SandboxResult {
+  readonly outcome: "exited" | "terminated" | "timeout" | "lost";
+  readonly exitCode: number;
+  readonly endedAtMs: number;
+  /** Why, for people; no secrets. */
+  readonly reason: string;
+}
+
+/** A sandbox, running or ended. Written before its container exists, so that none is ever forgotten. */
+export interface SandboxRecord {
+  readonly id: string;
+  readonly taskId: string;
+  readonly appId: string;
+  /** Unique among the running sandboxes of an App; empty when it was given none. */
+  readonly name: string;
+  readonly tags: Readonly<Record<string, string>>;
+  /** The request's definition, without secret values (they are named by `secretIds`). */
+  readonly definition: Sandbox;
+  /** Key of the request, so that a repeated one is answered with the same sandbox. */
+  readonly idempotencyKey: string;
+  readonly createdAtMs: number;
+  /** When the sandbox is ended as timed out. */
+  readonly deadlineMs: number;
+  readonly readyAtMs?: number;
+  /** Set before a stop is asked for, so that an end is told apart from an exit. */
+  readonly ending?: "terminated" | "timeout";
+  readonly result?: SandboxResult;
+}
