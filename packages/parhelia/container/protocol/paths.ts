@@ -1,0 +1,51 @@
+/**
+ * What the host and the sandbox agree on besides the volume: fixed paths inside the sandbox
+ * (docs/architecture.md, "Inside the sandbox"). Plain data, imported by both sides.
+ */
+
+/** The ready marker (SPEC-01.13 step 5): removed first, written last. */
+export const READY_MARKER_FILE = "/tmp/ready";
+
+/** The content of the ready marker. */
+export const READY_MARKER_TEXT = "PARHELIA_READY";
+
+/** What a sandbox runs: init, then supervision until INT or TERM. */
+export const ENTRYPOINT = "/entrypoint.sh";
+
+/** `parhelia-exec [--root] [--id ID] [--cwd DIR] -- CMD…`: a command in the session's environment. */
+export const EXEC_PROGRAM = "/usr/local/bin/parhelia-exec";
+
+/** `parhelia-container SUBCOMMAND …`: the bundled program, run by the image's Bun. */
+export const CONTAINER_PROGRAM = "/usr/local/bin/parhelia-container";
+
+/** Where the bundle of the in-sandbox program lies in the image. */
+export const CONTAINER_BUNDLE = "/opt/parhelia/parhelia-container.js";
+
+/** State of the running sandbox, owned by root. */
+export const RUN_DIR = "/run/parhelia";
+
+/** `export` lines every command of the session starts with; never a secret's value. */
+export const SESSION_ENV_FILE = `${RUN_DIR}/session.env`;
+
+/** `ID.pid`: the process group of the exec ID, for passing signals on. */
+export const EXEC_DIR = `${RUN_DIR}/exec`;
+
+/** What the MCP launcher found, as JSON (`McpReport`). */
+export const MCP_REPORT_FILE = `${RUN_DIR}/mcp.json`;
+
+/** `CLAUDE_CONFIG_DIR`: the session's own Claude configuration (decision D7). */
+export const SESSION_CLAUDE_DIR = "/var/lib/parhelia/claude";
+
+/** The tmux session of the sandbox (SPEC-01.AC7). */
+export const TMUX_SESSION = "main";
+
+/** The unprivileged user that runs Claude Code, tmux and the user's commands (decision D6). */
+export const SANDBOX_USER = {
+  name: "parhelia",
+  uid: 1000,
+  gid: 1000,
+  home: "/home/parhelia",
+} as const;
+
+/** The Python environment of the user's own packages. */
+export const PYTHON_VENV = "/opt/parhelia-venv";

@@ -1,0 +1,61 @@
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { SystemError } from "../errors.ts";
+
+/** The files of the sandbox's own program, as bytes: what `programLayer` writes into the image. */
+export interface ContainerProgram {
+  readonly bundle: Uint8Array;
+  /** `parhelia-container`: starts the bundle under Bun. */
+  readonly container: Uint8Array;
+  /** `parhelia-exec`: starts a command in the session's environment. */
+  readonly exec: Uint8Array;
+  readonly entrypoint: Uint8Array;
+  readonly tmuxConf: Uint8Array;
+}
+
+/** Where `npm run build` puts each file, below the package's dist/container. */
+const FILES: Record<keyof ContainerProgram, string> = {
+  bundle: "parhelia-container.js",
+  container: "parhelia-container",
+  exec: "parhelia-exec",
+  entrypoint: "entrypoint.sh",
+  tmuxConf: "tmux.conf",
+};
+
+/**
+ * Reads the built program of this package.
+ * @throws SystemError when it has not been built.
+ */
+export function readContainerProgram(): ContainerProgram {
+  const directory = join(packageRoot(dirname(fileURLToPath(import.meta.url))), "dist", "container");
+  const read = (name: keyof ContainerProgram) => {
+    const path = join(directory, FILES[name]);
+    if (!existsSync(path)) {
+      throw new SystemError(`the sandbox's own program is not built: ${path} is missing`, {
+        hint: "npm run build",
+      });
+    }
+    return readFileSync(path);
+  };
+  return {
+    bundle: read("bundle"),
+    container: read("container"),
+    exec: read("exec"),
+    entrypoint: read("entrypoint"),
+    tmuxConf: read("tmuxConf"),
+  };
+}
+
+/** The nearest folder with a package.json: the same from src/layers, dist and dist/cli. */
+function packageRoot(from: string): string {
+  let directory = from;
+  while (!existsSync(join(directory, "package.json"))) {
+    const parent = dirname(directory);
+    if (parent === directory) {
+      throw new SystemError(`no package.json above ${from}`, { hint: "npm install parhelia" });
+    }
+    directory = parent;
+  }
+  return directory;
+}

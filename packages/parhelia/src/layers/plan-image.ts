@@ -1,0 +1,35 @@
+import type { ContainerProgram } from "./container-program.ts";
+import { readContainerProgram } from "./container-program.ts";
+import type { ImageLock, ImagePlan } from "./image-plan.ts";
+import { BASE_IMAGE, baseOsLayer, extraPackagesLayer } from "./layer1-base-os.ts";
+import { bunLayer, claudeCodeLayer, programLayer } from "./layer2-claude-code.ts";
+
+/** What decides the contents of an image. */
+export interface ImageChoices {
+  /** Debian packages besides Parhelia's own (`[image] apt`). */
+  readonly apt: readonly string[];
+  /** Python packages (`[image] pip`). */
+  readonly pip: readonly string[];
+  readonly lock: ImageLock;
+  /** The sandbox's own program. Default: the one that this package was built with. */
+  readonly program?: ContainerProgram;
+}
+
+/**
+ * The image of the variant `parhelia-cpu` (SPEC-01.10, SPEC-01.11): layers 1 and 2 of the specification.
+ * Equal choices give equal commands. The image's user stays root: init drops to user `parhelia`.
+ * @throws SystemError when `program` is not given and this package has not been built.
+ */
+export function planCpuImage(choices: ImageChoices): ImagePlan {
+  const extra = extraPackagesLayer(choices);
+  return {
+    base: BASE_IMAGE,
+    layers: [
+      baseOsLayer(),
+      ...(extra === null ? [] : [extra]),
+      bunLayer(choices.lock.bun),
+      claudeCodeLayer(choices.lock.claudeCode),
+      programLayer(choices.program ?? readContainerProgram()),
+    ],
+  };
+}

@@ -1,0 +1,66 @@
+/**
+ * The structure of the Parhelia volume (SPEC-01.12 and "Volume Structure"). This file alone spells the
+ * mount point; it imports nothing, so that the program inside the sandbox can share it.
+ */
+
+/** Where every sandbox mounts the Parhelia volume (SPEC-01.12). */
+export const VOLUME_ROOT = "/vol/parhelia";
+
+/** User configuration, read-mostly: owned by root, written only by a sync. */
+export const CONFIG_DIR = `${VOLUME_ROOT}/config`;
+
+/** The contents of `~/.claude`, which links here (SPEC-01.13 step 1, SPEC-01.AC6). */
+export const CLAUDE_DIR = `${CONFIG_DIR}/claude`;
+
+/** The MCP servers that the user configured: the input of the MCP launcher (SPEC-01.13 step 3). */
+export const MCP_CONFIG_FILE = `${CLAUDE_DIR}/mcp_config.json`;
+
+/** Overrides for the remote environment. */
+export const ENV_DIR = `${CONFIG_DIR}/env`;
+
+/** KEY=VALUE lines for every session (SPEC-01 "Remote Environment Config"). */
+export const REMOTE_ENV_FILE = `${ENV_DIR}/remote.env`;
+
+/** Cloned plugin repositories, read-mostly like the configuration. */
+export const PLUGINS_DIR = `${VOLUME_ROOT}/plugins`;
+
+/** Session states, one directory a session, owned by the sandbox's user. */
+export const CHECKPOINTS_DIR = `${VOLUME_ROOT}/checkpoints`;
+
+/** Project trees, owned by the sandbox's user: where sessions work. */
+export const WORKSPACES_DIR = `${VOLUME_ROOT}/workspaces`;
+
+/** The directory of one plugin repository. The name must be one path segment. */
+export function pluginDir(pluginName: string): string {
+  return `${PLUGINS_DIR}/${pluginName}`;
+}
+
+/** The directory of one session's checkpoint. The id must be one path segment. */
+export function checkpointDir(sessionId: string): string {
+  return `${CHECKPOINTS_DIR}/${sessionId}`;
+}
+
+/** The directory of one project's tree. The hash must be one path segment. */
+export function workspaceDir(projectHash: string): string {
+  return `${WORKSPACES_DIR}/${projectHash}`;
+}
+
+/** Who may write a directory of the volume (decision D6): `root`, or the sandbox's user. */
+export type DirectoryOwner = "root" | "user";
+
+/**
+ * Every directory that a volume has after its first use, parents before children. The user of the
+ * sandbox can read all of them and write only those that are its own.
+ */
+export const VOLUME_DIRECTORIES: readonly {
+  readonly path: string;
+  readonly owner: DirectoryOwner;
+}[] = [
+  { path: VOLUME_ROOT, owner: "root" },
+  { path: CONFIG_DIR, owner: "root" },
+  { path: CLAUDE_DIR, owner: "root" },
+  { path: ENV_DIR, owner: "root" },
+  { path: PLUGINS_DIR, owner: "root" },
+  { path: CHECKPOINTS_DIR, owner: "user" },
+  { path: WORKSPACES_DIR, owner: "user" },
+];
