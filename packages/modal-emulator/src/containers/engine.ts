@@ -88,14 +88,23 @@ async function probe(place: Place): Promise<Engine | EngineCandidate> {
   const passedOver = (detail: string): EngineCandidate => ({ ...place, reachable: false, detail });
   const docker = connect(place.address);
   if (typeof docker === "string") return passedOver(docker);
-  const signal = AbortSignal.timeout(PING_TIMEOUT_MS);
+  const timeout = AbortSignal.timeout(PING_TIMEOUT_MS);
   try {
-    const version = await docker.version({ abortSignal: signal });
-    return { docker, address: place.address, version: version.Version, apiVersion: version.ApiVersion };
+    const version = await Promise.race([docker.version(), rejectOn(timeout)]);
+    const { Version, ApiVersion } = version;
+    return { docker, address: place.address, version: Version, apiVersion: ApiVersion };
   } catch (error) {
-    if (signal.aborted) return passedOver(`no answer within ${PING_TIMEOUT_MS} ms`);
+    if (timeout.aborted) return passedOver(`no answer within ${PING_TIMEOUT_MS} ms`);
     return passedOver(describeConnectError(error));
   }
+}
+
+function rejectOn(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener("abort", () => {
+      reject(signal.reason as Error);
+    });
+  });
 }
 
 /** A client for the address, or why there can be none. */

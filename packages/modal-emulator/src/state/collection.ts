@@ -1,4 +1,12 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 
 /**
@@ -16,14 +24,9 @@ export class Collection<R extends { readonly id: string }> {
     this.#directory = directory;
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     for (const file of readdirSync(directory)) {
-      const path = join(directory, file);
-      if (file.endsWith(".json")) {
-        const record = JSON.parse(readFileSync(path, "utf8")) as R;
-        this.#records.set(record.id, record);
-      } else {
-        rmSync(path); // what a killed write left behind
-      }
+      if (!file.endsWith(".json")) rmSync(join(directory, file)); // what a killed write left behind
     }
+    for (const record of readRecords<R>(directory)) this.#records.set(record.id, record);
   }
 
   get(id: string): R | undefined {
@@ -64,4 +67,12 @@ export class Collection<R extends { readonly id: string }> {
   #file(id: string): string {
     return join(this.#directory, `${encodeURIComponent(id)}.json`);
   }
+}
+
+/** Reads the records in a directory without owning them; none where it does not exist. */
+export function readRecords<R extends { readonly id: string }>(directory: string): R[] {
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory)
+    .filter((file) => file.endsWith(".json"))
+    .map((file) => JSON.parse(readFileSync(join(directory, file), "utf8")) as R);
 }

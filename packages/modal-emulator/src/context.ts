@@ -1,9 +1,9 @@
-import type { EngineConnection } from "../containers/engine-connection.ts";
-import type { Store } from "../state/store.ts";
-import type { TokenIssuer } from "../tokens.ts";
+import type { EngineConnection } from "./containers/engine-connection.ts";
+import type { Store } from "./state/store.ts";
+import type { TokenIssuer } from "./tokens.ts";
 
-/** What every service works with. */
-export interface ServiceContext {
+/** What every part of the emulator works with. */
+export interface EmulatorContext {
   readonly store: Store;
   readonly engine: EngineConnection;
   readonly tokens: TokenIssuer;

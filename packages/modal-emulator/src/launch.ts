@@ -1,0 +1,155 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { closeSync, mkdirSync, openSync, readFileSync, statSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { readServerFile, type ServerFile } from "./server-file.ts";
+import type { Credentials } from "./state/store.ts";
+
+const START_TIMEOUT_MS = 15_000;
+const END_TIMEOUT_MS = 15_000;
+const POLL_MS = 10;
+const LOG_TAIL_LINES = 15;
+
+/** What a Modal client needs to speak to a running emulator. */
+export interface EmulatorAccess {
+  /** For `MODAL_SERVER_URL`. */
+  readonly serverUrl: string;
+  readonly tokenId: string;
+  readonly tokenSecret: string;
+  readonly pid: number;
+}
+
+/** Where the emulator's state and program are. */
+export interface EnsureOptions {
+  readonly stateDirectory: string;
+  /** The emulator's program, `dist/main.js`. */
+  readonly program: string;
+  /** The port that it has to listen on; default: the one it had before, or any free one. */
+  readonly port?: number;
+}
+
+/** The emulator's process ended or did not answer in time; the message carries the end of its log. */
+export class EmulatorStartError extends Error {
+  override readonly name = "EmulatorStartError";
+}
+
+/**
+ * The emulator of the state directory: the one that runs, or a new process that outlives this one.
+ * An emulator of another build is replaced; its sandboxes go on.
+ * @throws EmulatorStartError when it does not come up within 15 s
+ */
+export async function ensureEmulator(options: EnsureOptions): Promise<EmulatorAccess> {
+  const running = readServerFile(options.stateDirectory);
+  if (running !== undefined && (await answers(running))) {
+    if (running.build === buildOf(options.program)) return access(options.stateDirectory, running);
+    await endEmulator(options.stateDirectory);
+  }
+  const child = spawnEmulator(options);
+  const deadlineMs = Date.now() + START_TIMEOUT_MS;
+  while (Date.now() < deadlineMs) {
+    const found = await findEmulator(options.stateDirectory);
+    if (found !== undefined) return found;
+    // Ended with 0: another process was quicker to serve the directory, and is about to say where.
+    if (child.exitCode !== null && child.exitCode !== 0) break;
+    await sleep(POLL_MS);
+  }
+  throw new EmulatorStartError(
+    `the emulator did not start; its log ends with:\n${logTail(options.stateDirectory)}`,
+  );
+}
+
+/** The emulator that serves the state directory now, if there is one. */
+export async function findEmulator(stateDirectory: string): Promise<EmulatorAccess | undefined> {
+  const running = readServerFile(stateDirectory);
+  if (running === undefined || !(await answers(running))) return undefined;
+  return access(stateDirectory, running);
+}
+
+/**
+ * Ends the emulator's process and waits until it has gone; sandboxes are not touched.
+ * @returns whether there was one
+ */
+export async function endEmulator(stateDirectory: string): Promise<boolean> {
+  const running = readServerFile(stateDirectory);
+  if (running === undefined || !(await answers(running))) return false;
+  process.kill(running.pid, "SIGTERM");
+  const deadlineMs = Date.now() + END_TIMEOUT_MS;
+  while (isAlive(running.pid)) {
+    if (Date.now() > deadlineMs) process.kill(running.pid, "SIGKILL");
+    await sleep(POLL_MS);
+  }
+  return true;
+}
+
+function spawnEmulator(options: EnsureOptions): ChildProcess {
+  mkdirSync(options.stateDirectory, { recursive: true, mode: 0o700 });
+  const log = openSync(logFile(options.stateDirectory), "a", 0o600);
+  const args = [options.program, "serve", "--state", options.stateDirectory];
+  if (options.port !== undefined) args.push("--port", String(options.port));
+  const child = spawn(process.execPath, args, {
+    // A session of its own: it has to survive the terminal that this command was typed in.
+    detached: true,
+    stdio: ["ignore", log, log],
+    cwd: "/",
+    env: { ...process.env, NODE_NO_WARNINGS: "1" },
+  });
+  child.unref();
+  closeSync(log);
+  return child;
+}
+
+function access(stateDirectory: string, server: ServerFile): EmulatorAccess {
+  const credentials = JSON.parse(
+    readFileSync(join(stateDirectory, "credentials.json"), "utf8"),
+  ) as Credentials;
+  return {
+    serverUrl: `http://127.0.0.1:${server.port}`,
+    tokenId: credentials.tokenId,
+    tokenSecret: credentials.tokenSecret,
+    pid: server.pid,
+  };
+}
+
+/** Whether the process lives and its port accepts: a process id alone may be another program's by now. */
+function answers(server: ServerFile): Promise<boolean> {
+  if (!isAlive(server.pid)) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    const socket = connect({ host: "127.0.0.1", port: server.port });
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => {
+      resolve(false);
+    });
+  });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function buildOf(program: string): string {
+  const { mtimeMs, size } = statSync(program);
+  return `${Math.trunc(mtimeMs)}-${size}`;
+}
+
+/** The log of the emulator's own process. */
+export function logFile(stateDirectory: string): string {
+  return join(stateDirectory, "emulator.log");
+}
+
+function logTail(stateDirectory: string): string {
+  try {
+    const lines = readFileSync(logFile(stateDirectory), "utf8").trimEnd().split("\n");
+    return lines.slice(-LOG_TAIL_LINES).join("\n");
+  } catch {
+    return "(no log)";
+  }
+}

@@ -1,0 +1,21 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** Name of the file in the state directory that says where the emulator listens. */
+export const SERVER_FILE = "server.json";
+
+/** Where the emulator of a state directory listens, while its process lives. */
+export interface ServerFile {
+  readonly pid: number;
+  readonly port: number;
+  readonly build: string;
+}
+
+/** What the last emulator of the state directory wrote, or undefined where there was none. */
+export function readServerFile(stateDirectory: string): ServerFile | undefined {
+  try {
+    return JSON.parse(readFileSync(join(stateDirectory, SERVER_FILE), "utf8")) as ServerFile;
+  } catch {
+    return undefined;
+  }
+}
