@@ -1,0 +1,37 @@
+import { defineConfig } from "vitest/config";
+
+const MINUTE_MS = 60_000;
+
+export default defineConfig({
+  test: {
+    //globalSetup: ["test/support/global-setup.ts"],
+    reporters: process.stdout.isTTY ? ["default"] : ["verbose"],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: [
+            "packages/**/*.test.ts",
+            "test/repository/**/*.test.ts",
+            "test/support/**/*.test.ts",
+          ],
+          testTimeout: MINUTE_MS,
+          hookTimeout: 2 * MINUTE_MS,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "acceptance",
+          include: ["test/acceptance/**/*.test.ts", "test/parity/**/*.test.ts"],
+          // One engine and two cores: timings mean something only when one sandbox starts at a time.
+          fileParallelism: false,
+          testTimeout: 5 * MINUTE_MS,
+          hookTimeout: 10 * MINUTE_MS,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
