@@ -11,3 +11,23 @@ export function formatDuration(durationMs: number): string {
   if (minutes < 60) return `${minutes} min ${Math.floor((durationMs % MINUTE_MS) / SECOND_MS)} s`;
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
+
+const DURATION_UNITS_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: SECOND_MS,
+  m: MINUTE_MS,
+  h: HOUR_MS,
+};
+
+/**
+ * A duration as people type it: one or more numbers with a unit (`ms`, `s`, `m`, `h`), largest first
+ * or not: `90m`, `1h30m`, `2.5h`. Undefined when the text is something else.
+ */
+export function parseDuration(text: string): number | undefined {
+  if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) return undefined;
+  let durationMs = 0;
+  for (const [, amount, unit] of text.matchAll(/([\d.]+)(ms|s|m|h)/g)) {
+    durationMs += Number(amount) * (DURATION_UNITS_MS[unit ?? ""] ?? 0);
+  }
+  return Math.round(durationMs);
+}

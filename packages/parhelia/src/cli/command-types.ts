@@ -1,0 +1,86 @@
+/**
+ * The parsed arguments and options of every command, as its `run` gets them. The table in
+ * `commands.ts` is checked against these types, key by key.
+ */
+
+/** For commands that take none. */
+export type None = Readonly<Record<string, never>>;
+
+export interface JsonOption {
+  /** Print the result as JSON. */
+  readonly json: boolean;
+}
+
+export interface SessionArgument {
+  /** Name of an existing session, as typed. */
+  readonly name: string;
+}
+
+export interface UpArguments {
+  /** Undefined: a readable name is made up. */
+  readonly name: string | undefined;
+}
+
+export interface UpOptions extends JsonOption {
+  /** GPU type with an optional count, such as `A10G` or `A100:2`; undefined is the cpu variant. */
+  readonly gpu: string | undefined;
+  readonly region: string | undefined;
+  /** Duration such as `2h`. */
+  readonly timeout: string | undefined;
+  readonly timing: boolean;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface RunArguments {
+  /** Undefined: a new session with a readable name. */
+  readonly name: string | undefined;
+  readonly prompt: string;
+  /** Everything after `--`, for Claude Code itself. */
+  readonly claudeArguments: readonly string[];
+}
+
+export interface RunOptions extends JsonOption {
+  readonly timeout: string | undefined;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface ExecArguments extends SessionArgument {
+  /** Everything after `--`; at least one word. */
+  readonly command: readonly string[];
+}
+
+export interface ExecOptions {
+  readonly root: boolean;
+  readonly tty: boolean;
+  readonly env: Readonly<Record<string, string>>;
+  /** Absolute path in the sandbox. */
+  readonly cwd: string | undefined;
+}
+
+export interface LogsOptions {
+  readonly follow: boolean;
+}
+
+export interface ImageBuildOptions extends JsonOption {
+  /** Rebuild the Claude Code layer and what follows, although nothing changed. */
+  readonly force: boolean;
+}
+
+export interface SecretNameArgument {
+  /** Name of the secret, such as `anthropic-api-key`. */
+  readonly name: string;
+}
+
+export interface SecretSetArguments extends SecretNameArgument {
+  /** Environment variables that the secret sets; the values come from a prompt or standard input. */
+  readonly keys: readonly string[];
+}
+
+export interface LocalPruneOptions {
+  /** Also the volumes that no running sandbox mounts, with all that they hold. */
+  readonly volumes: boolean;
+  /** Also the secrets. */
+  readonly secrets: boolean;
+  /** Remove without asking. */
+  readonly yes: boolean;
+}

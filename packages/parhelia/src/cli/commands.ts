@@ -1,0 +1,273 @@
+import { defineCommand } from "./command.ts";
+import type { AnyCommandSpec, FlagSpec, PairsSpec, ValueSpec } from "./command.ts";
+import type {
+  ExecArguments,
+  ExecOptions,
+  ImageBuildOptions,
+  JsonOption,
+  LocalPruneOptions,
+  LogsOptions,
+  None,
+  RunArguments,
+  RunOptions,
+  SecretNameArgument,
+  SecretSetArguments,
+  SessionArgument,
+  UpArguments,
+  UpOptions,
+} from "./command-types.ts";
+
+const json: FlagSpec = { kind: "flag", description: "print the result as JSON" };
+
+const env: PairsSpec = {
+  kind: "pairs",
+  short: "e",
+  description:
+    "set an environment variable; repeatable; KEY alone takes its value from your own environment",
+};
+
+const timeout: ValueSpec = {
+  kind: "value",
+  placeholder: "DURATION",
+  description: "how long the sandbox may live, such as 90m or 24h (at most 24h)",
+};
+
+const session = {
+  kind: "required",
+  description: "name of the session (parhelia ls lists them)",
+} as const;
+
+const secretName = { kind: "required", description: "name of the secret" } as const;
+
+/** What each group of commands is about, for help. */
+export const groupSummaries: Readonly<Record<string, string>> = {
+  image: "build and list the images that sandboxes start from",
+  secret: "named secrets: environment variables that sandboxes get and nothing records",
+  config: "what is configured, and where",
+  local: "the Modal emulator on this machine",
+};
+
+/** Every command, in the order of `parhelia --help`. */
+export const commands: readonly AnyCommandSpec[] = [
+  defineCommand<None, None>({
+    name: "init",
+    summary: "write a commented parhelia.toml here",
+    arguments: {},
+    options: {},
+    examples: ["parhelia init"],
+    load: () => import("./commands/init.ts"),
+  }),
+  defineCommand<None, JsonOption>({
+    name: "doctor",
+    summary: "check everything that the target needs, and say how to mend it",
+    arguments: {},
+    options: { json },
+    examples: ["parhelia doctor", "parhelia doctor --target modal --json"],
+    load: () => import("./commands/doctor.ts"),
+  }),
+  defineCommand<UpArguments, UpOptions>({
+    name: "up",
+    summary: "start a session and return when it is ready",
+    arguments: {
+      name: { kind: "optional", description: "name of the session; one is made up when left out" },
+    },
+    options: {
+      gpu: {
+        kind: "value",
+        placeholder: "TYPE[:COUNT]",
+        description: "start the gpu variant with this GPU, such as A10G or A100",
+      },
+      region: {
+        kind: "value",
+        placeholder: "REGION",
+        description: "Modal region, such as us-east; unset is the cheapest",
+      },
+      timeout,
+      env,
+      timing: { kind: "flag", description: "show where each millisecond went" },
+      json,
+    },
+    examples: ["parhelia up work", "parhelia up work --timeout 2h --env LANG=C.UTF-8 --json"],
+    load: () => import("./commands/up.ts"),
+  }),
+  defineCommand<RunArguments, RunOptions>({
+    name: "run",
+    summary: "give Claude Code one prompt, headless, and stream its answer",
+    arguments: {
+      name: { kind: "optional", description: "name of the session; a new name starts a session" },
+      prompt: { kind: "required", description: "what Claude is asked to do" },
+      claudeArguments: {
+        kind: "rest",
+        atLeastOne: false,
+        placeholder: "claude-arguments",
+        description: "passed to claude as they are",
+      },
+    },
+    options: {
+      timeout,
+      env,
+      json: { kind: "flag", description: "print Claude's messages as JSON, one a line" },
+    },
+    examples: [
+      'parhelia run work "fix the failing test"',
+      'parhelia run "what is in this folder?" -- --model sonnet',
+    ],
+    load: () => import("./commands/run.ts"),
+  }),
+  defineCommand<ExecArguments, ExecOptions>({
+    name: "exec",
+    summary: "run a command in a session and end with its exit status",
+    arguments: {
+      name: session,
+      command: {
+        kind: "rest",
+        atLeastOne: true,
+        description: "the command and its arguments, as they are",
+      },
+    },
+    options: {
+      root: { kind: "flag", description: "run as root, not as user parhelia" },
+      tty: { kind: "flag", short: "t", description: "give the command a terminal" },
+      env,
+      cwd: {
+        kind: "value",
+        placeholder: "DIRECTORY",
+        description: "absolute directory in the sandbox to run in",
+      },
+    },
+    examples: ["parhelia exec work -- claude --version", "parhelia exec work --tty -- bash"],
+    load: () => import("./commands/exec.ts"),
+  }),
+  defineCommand<None, JsonOption>({
+    name: "ls",
+    summary: "list the running sessions",
+    arguments: {},
+    options: { json },
+    examples: ["parhelia ls"],
+    load: () => import("./commands/ls.ts"),
+  }),
+  defineCommand<SessionArgument, LogsOptions>({
+    name: "logs",
+    summary: "print what a session's sandbox printed",
+    arguments: { name: session },
+    options: {
+      follow: { kind: "flag", short: "f", description: "keep printing until the sandbox ends" },
+    },
+    examples: ["parhelia logs work --follow"],
+    load: () => import("./commands/logs.ts"),
+  }),
+  defineCommand<SessionArgument, None>({
+    name: "stop",
+    summary: "end a session's sandbox; what is on the volume stays",
+    arguments: { name: session },
+    options: {},
+    examples: ["parhelia stop work"],
+    load: () => import("./commands/stop.ts"),
+  }),
+  defineCommand<SessionArgument, None>({
+    name: "rm",
+    summary: "end a session's sandbox and forget the session",
+    arguments: { name: session },
+    options: {},
+    examples: ["parhelia rm work"],
+    load: () => import("./commands/rm.ts"),
+  }),
+  defineCommand<None, ImageBuildOptions>({
+    name: "image build",
+    summary: "build and publish the image parhelia-cpu",
+    arguments: {},
+    options: {
+      force: { kind: "flag", description: "build again from the Claude Code layer upwards" },
+      json,
+    },
+    examples: ["parhelia image build"],
+    load: () => import("./commands/image-build.ts"),
+  }),
+  defineCommand<None, JsonOption>({
+    name: "image ls",
+    summary: "list the published images",
+    arguments: {},
+    options: { json },
+    examples: ["parhelia image ls"],
+    load: () => import("./commands/image-ls.ts"),
+  }),
+  defineCommand<SecretSetArguments, None>({
+    name: "secret set",
+    summary: "create or replace a secret; values come from a prompt or standard input",
+    arguments: {
+      name: secretName,
+      keys: {
+        kind: "variadic",
+        atLeastOne: true,
+        placeholder: "key",
+        description: "environment variables to set",
+      },
+    },
+    options: {},
+    examples: [
+      "parhelia secret set anthropic-api-key ANTHROPIC_API_KEY",
+      "parhelia secret set github-token GITHUB_TOKEN < token.txt",
+    ],
+    load: () => import("./commands/secret-set.ts"),
+  }),
+  defineCommand<None, JsonOption>({
+    name: "secret ls",
+    summary: "list the secrets by name",
+    arguments: {},
+    options: { json },
+    examples: ["parhelia secret ls"],
+    load: () => import("./commands/secret-ls.ts"),
+  }),
+  defineCommand<SecretNameArgument, None>({
+    name: "secret rm",
+    summary: "remove a secret",
+    arguments: { name: secretName },
+    options: {},
+    examples: ["parhelia secret rm github-token"],
+    load: () => import("./commands/secret-rm.ts"),
+  }),
+  defineCommand<None, JsonOption>({
+    name: "config show",
+    summary: "print every value and where it came from",
+    arguments: {},
+    options: { json },
+    examples: ["parhelia config show", "parhelia config show --json"],
+    load: () => import("./commands/config-show.ts"),
+  }),
+  defineCommand<None, JsonOption>({
+    name: "local status",
+    summary: "show the emulator and what it holds",
+    arguments: {},
+    options: { json },
+    examples: ["parhelia local status"],
+    load: () => import("./commands/local-status.ts"),
+  }),
+  defineCommand<None, None>({
+    name: "local stop",
+    summary: "end the emulator and its sandboxes; volumes, secrets and images stay",
+    arguments: {},
+    options: {},
+    examples: ["parhelia local stop"],
+    load: () => import("./commands/local-stop.ts"),
+  }),
+  defineCommand<None, LocalPruneOptions>({
+    name: "local prune",
+    summary: "remove what the emulator made here and no running sandbox needs",
+    arguments: {},
+    options: {
+      volumes: { kind: "flag", description: "also the volumes, with all that they hold" },
+      secrets: { kind: "flag", description: "also the secrets" },
+      yes: { kind: "flag", short: "y", description: "do not ask" },
+    },
+    examples: ["parhelia local prune", "parhelia local prune --volumes --secrets --yes"],
+    load: () => import("./commands/local-prune.ts"),
+  }),
+  defineCommand<None, JsonOption>({
+    name: "local serve",
+    summary: "serve the emulator to other Modal clients until interrupted",
+    arguments: {},
+    options: { json },
+    examples: ["parhelia local serve"],
+    load: () => import("./commands/local-serve.ts"),
+  }),
+];

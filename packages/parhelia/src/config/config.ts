@@ -1,0 +1,67 @@
+import { parseDuration } from "../units.ts";
+import type { ConfigValues } from "./schema.ts";
+
+/** Where sandboxes run (decision D3). */
+export type Target = "local" | "modal";
+
+/** A named secret that sandboxes get (SPEC-01.14). */
+export interface SecretRequest {
+  readonly name: string;
+  /** True for names that the user wrote: that the secret does not exist is then an error. */
+  readonly required: boolean;
+}
+
+/** What the user asked for: every setting with its value, units parsed. */
+export interface Config {
+  readonly target: Target;
+  readonly modal: {
+    readonly app: string;
+    readonly environment: string | undefined;
+    /** Empty: anywhere, the cheapest (SPEC-01.11b). */
+    readonly regions: readonly string[];
+  };
+  readonly sandbox: {
+    /** Reservation in cores. */
+    readonly cpu: number;
+    readonly memoryMiB: number;
+    readonly cpuLimit: number | undefined;
+    readonly memoryLimitMiB: number | undefined;
+    /** Whole seconds, at most 24 h. */
+    readonly timeoutMs: number;
+  };
+  readonly image: {
+    readonly apt: readonly string[];
+    readonly pip: readonly string[];
+    /** Exact version; undefined: the lock's. */
+    readonly claudeCode: string | undefined;
+    readonly bun: string | undefined;
+  };
+  readonly volume: { readonly name: string };
+  readonly secrets: readonly SecretRequest[];
+  /** Environment variables of every sandbox; no secrets. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** From the file's words and texts to the program's. `values` have been checked by the schema. */
+export function toConfig(values: ConfigValues, secretsAreRequired: boolean): Config {
+  const { target, modal, sandbox, image, volume, secrets, env } = values;
+  return {
+    target,
+    modal: {
+      app: modal.app,
+      environment: modal.environment,
+      regions: modal.region === undefined ? [] : [modal.region].flat(),
+    },
+    sandbox: {
+      cpu: sandbox.cpu,
+      memoryMiB: sandbox.memory_mib,
+      cpuLimit: sandbox.cpu_limit,
+      memoryLimitMiB: sandbox.memory_limit_mib,
+      timeoutMs: parseDuration(sandbox.timeout) ?? 0,
+    },
+    image: { apt: image.apt, pip: image.pip, claudeCode: image.claude_code, bun: image.bun },
+    volume,
+    secrets: secrets.names.map((name) => ({ name, required: secretsAreRequired })),
+    env,
+  };
+}

@@ -1,0 +1,201 @@
+import * as z from "zod";
+import { HOUR_MS, SECOND_MS, parseDuration } from "../units.ts";
+import { cpuVariant } from "./variants.ts";
+
+/** What a key's documentation says besides its description. */
+declare module "zod" {
+  interface GlobalMeta {
+    /** Unit of the value, where it has one. */
+    unit?: string;
+    /** What leaving the key out means, for a key without a default value. */
+    unset?: string;
+    /** A value to show, as it stands in TOML. */
+    example?: string;
+  }
+}
+
+/** Longest life of a sandbox on Modal, in milliseconds. */
+export const MAX_TIMEOUT_MS = 24 * HOUR_MS;
+
+/** Secrets that a sandbox gets when they exist; nobody has to make them (SPEC-01.14). */
+export const DEFAULT_SECRET_NAMES: readonly string[] = ["anthropic-api-key", "github-token"];
+
+const text = z.string().min(1, "must not be empty");
+
+/** Modal's names of Apps, environments, volumes and secrets. */
+const objectName = text.regex(
+  /^[A-Za-z0-9._-]{1,63}$/,
+  "must be 1 to 63 letters, digits, dashes, dots or underscores",
+);
+
+const exactVersion = text.regex(
+  /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/,
+  "must be an exact version such as 2.1.330",
+);
+
+const region = text.regex(/^[a-z]+(-[a-z]+)*$/, "must be a Modal region such as us-east");
+
+const cores = z.number().gt(0, "must be more than 0").max(64, "must be at most 64");
+
+const memoryMib = z
+  .int("must be a whole number of MiB")
+  .min(128, "must be at least 128")
+  .max(344_064, "must be at most 344064 (336 GiB)");
+
+const timeout = z.string().superRefine((value, context) => {
+  const durationMs = parseDuration(value);
+  const problem =
+    durationMs === undefined
+      ? 'must be a duration such as "90m", "2h" or "1h30m"'
+      : durationMs % SECOND_MS !== 0
+        ? "must be whole seconds"
+        : durationMs < SECOND_MS || durationMs > MAX_TIMEOUT_MS
+          ? "must be between 1s and 24h"
+          : undefined;
+  if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
+});
+
+const variableName = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be a name of letters, digits and underscores");
+
+/**
+ * The shape of `parhelia.toml`, and the source of `docs/configuration.md`. Every key is optional;
+ * keys that are not here are errors (SPEC-01.11b and the variants of SPEC-01.10).
+ */
+export const configSchema = z.strictObject({
+  target: z.enum(["local", "modal"]).default("local").meta({
+    description:
+      "Where sandboxes run: `local` is a container on this machine, `modal` is Modal, which costs money.",
+  }),
+  modal: z
+    .strictObject({
+      app: objectName.default("parhelia").meta({
+        description: "The Modal App that owns the sandboxes. Session names are unique in it.",
+      }),
+      environment: objectName.optional().meta({
+        description: "The Modal environment.",
+        unset: "the one of your Modal profile",
+        example: '"main"',
+      }),
+      region: z
+        .union([region, z.array(region).min(1, "must not be empty")], {
+          error: 'must be a region such as "us-east", or a list of them',
+        })
+        .optional()
+        .meta({
+          description:
+            "Region, or list of regions, that sandboxes may run in, such as `us-east`, `us-west`, `eu-west`. Modal charges more for a chosen region.",
+          unset: "anywhere, the cheapest",
+          example: '"us-east"',
+        }),
+    })
+    .prefault({})
+    .meta({ description: "How Modal is used. On this machine only `app` has an effect." }),
+  sandbox: z
+    .strictObject({
+      cpu: cores.default(cpuVariant.cpu).meta({
+        description:
+          "CPU reservation of a sandbox. A reservation may exceed what this machine has.",
+        unit: "cores",
+      }),
+      memory_mib: memoryMib
+        .default(cpuVariant.memoryMiB)
+        .meta({ description: "Memory reservation of a sandbox.", unit: "MiB" }),
+      cpu_limit: cores.optional().meta({
+        description: "The most CPU that a sandbox may use; at least `cpu`.",
+        unit: "cores",
+        unset: "no limit beyond the target's own",
+        example: "8",
+      }),
+      memory_limit_mib: memoryMib.optional().meta({
+        description: "The most memory that a sandbox may use; at least `memory_mib`.",
+        unit: "MiB",
+        unset: "no limit beyond the target's own",
+        example: "32768",
+      }),
+      timeout: timeout.default("24h").meta({
+        description:
+          "How long a sandbox may live. Whole seconds, at most 24h; it is ended then, whatever it does.",
+        unit: "duration (`ms`, `s`, `m`, `h`)",
+      }),
+    })
+    .superRefine((sandbox, context) => {
+      const pairs = [
+        ["cpu", "cpu_limit"],
+        ["memory_mib", "memory_limit_mib"],
+      ] as const;
+      for (const [request, limit] of pairs) {
+        const most = sandbox[limit];
+        if (most === undefined || most >= sandbox[request]) continue;
+        const message = `must be at least ${request}, which is ${sandbox[request]}`;
+        context.addIssue({ code: "custom", path: [limit], message });
+      }
+    })
+    .prefault({})
+    .meta({ description: "What each sandbox gets, and for how long." }),
+  image: z
+    .strictObject({
+      apt: z
+        .array(text.regex(/^[a-z0-9][a-z0-9+.-]*(=\S+)?$/, "must be a Debian package name"))
+        .default([])
+        .meta({
+          description:
+            "Debian packages to install besides Parhelia's own, as `name` or `name=version`.",
+          example: '["ripgrep", "jq"]',
+        }),
+      pip: z
+        .array(text.regex(/^[A-Za-z0-9][^\s'"\\]*$/, "must be a pip requirement without spaces"))
+        .default(["anthropic"])
+        .meta({
+          description:
+            "Python packages to install. `[]` builds an image without asking a Python package index.",
+          example: '["anthropic", "httpx==0.28.1"]',
+        }),
+      claude_code: exactVersion.optional().meta({
+        description: "Exact version of Claude Code.",
+        unset:
+          "the version in `parhelia.lock`, or the one this release of Parhelia was tested with",
+        example: '"2.1.330"',
+      }),
+      bun: exactVersion.optional().meta({
+        description: "Exact version of Bun.",
+        unset:
+          "the version in `parhelia.lock`, or the one this release of Parhelia was tested with",
+        example: '"1.4.5"',
+      }),
+    })
+    .prefault({})
+    .meta({
+      description: "What the image holds. `parhelia image build` makes a change effective.",
+    }),
+  volume: z
+    .strictObject({
+      name: objectName
+        .default("parhelia-vol")
+        .meta({ description: "The volume at `/vol/parhelia`; it is made on first use." }),
+    })
+    .prefault({})
+    .meta({ description: "Where state lives between sandboxes." }),
+  secrets: z
+    .strictObject({
+      names: z
+        .array(objectName)
+        .default([...DEFAULT_SECRET_NAMES])
+        .meta({
+          description:
+            "Named secrets whose variables every sandbox gets (`parhelia secret set` makes them). Those of the default list are used where they exist; once you write the list yourself, each one must exist.",
+          example: '["anthropic-api-key", "my-project"]',
+        }),
+    })
+    .prefault({})
+    .meta({ description: "Names of secrets; values never stand in this file." }),
+  env: z.record(variableName, z.string()).default({}).meta({
+    description:
+      "Environment variables of every sandbox, for values that are no secret: anyone who reads this file can read them.",
+    example: '{ TZ = "Europe/Berlin" }',
+  }),
+});
+
+/** The values of `parhelia.toml`, checked and with defaults, in the file's own words. */
+export type ConfigValues = z.output<typeof configSchema>;

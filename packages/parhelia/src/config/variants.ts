@@ -1,0 +1,32 @@
+/** One of the two kinds of sandbox (SPEC-01.10). */
+export interface Variant {
+  /** Name of the variant, and of the image that it starts from. */
+  readonly name: "parhelia-cpu" | "parhelia-gpu";
+  /** CPU reservation in cores, unless `[sandbox] cpu` says otherwise. */
+  readonly cpu: number;
+  /** Memory reservation in MiB, unless `[sandbox] memory_mib` says otherwise. */
+  readonly memoryMiB: number;
+  /** GPU types that the specification names for it, the default first; none for the cpu variant. */
+  readonly gpuTypes: readonly string[];
+}
+
+/** General tasks, tests, builds. */
+export const cpuVariant: Variant = {
+  name: "parhelia-cpu",
+  cpu: 4,
+  memoryMiB: 16_384,
+  gpuTypes: [],
+};
+
+/** Inference, training, CUDA; ten to fifty times as expensive. */
+export const gpuVariant: Variant = {
+  name: "parhelia-gpu",
+  cpu: 4,
+  memoryMiB: 16_384,
+  gpuTypes: ["A10G", "A100"],
+};
+
+/** The variant that a session gets: the gpu variant exactly when a GPU was asked for. */
+export function chooseVariant(gpu: string | undefined): Variant {
+  return gpu === undefined ? cpuVariant : gpuVariant;
+}
