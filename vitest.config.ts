@@ -4,11 +4,12 @@ const MINUTE_MS = 60_000;
 
 export default defineConfig({
   test: {
-    //globalSetup: ["test/support/global-setup.ts"],
+    globalSetup: ["test/support/global-setup.ts"],
+    // The end removes what the tests made in the engine.
+    teardownTimeout: 3 * MINUTE_MS,
     reporters: process.stdout.isTTY ? ["default"] : ["verbose"],
     projects: [
       {
-        extends: true,
         test: {
           name: "unit",
           include: [
@@ -21,7 +22,6 @@ export default defineConfig({
         },
       },
       {
-        extends: true,
         test: {
           name: "acceptance",
           include: ["test/acceptance/**/*.test.ts", "test/parity/**/*.test.ts"],
