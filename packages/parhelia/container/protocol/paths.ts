@@ -33,6 +33,9 @@ export const EXEC_DIR = `${RUN_DIR}/exec`;
 /** What the MCP launcher found, as JSON (`McpReport`). */
 export const MCP_REPORT_FILE = `${RUN_DIR}/mcp.json`;
 
+/** Where the report really lies: in a directory of the launcher's user. */
+export const MCP_REPORT_TARGET = `${RUN_DIR}/mcp/report.json`;
+
 /** `CLAUDE_CONFIG_DIR`: the session's own Claude configuration (decision D7). */
 export const SESSION_CLAUDE_DIR = "/var/lib/parhelia/claude";
 

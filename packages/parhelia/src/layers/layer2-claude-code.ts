@@ -11,8 +11,8 @@ import { run, shellQuote } from "./shell.ts";
 /** What `uname -m` prints on each platform. */
 const MACHINES: Record<ImagePlatform, string> = { "linux-x64": "x86_64", "linux-arm64": "aarch64" };
 
-/** Base64 of one command: below 64 KiB together with the shell around it, and whole 4-byte groups. */
-const BASE64_CHUNK_BYTES = 60 * 1024;
+/** Base64 in one command: below 64 KiB together with the shell around it, and whole 4-byte groups. */
+const COMMAND_BASE64_BYTES = 60 * 1024;
 
 /** Bun, for the sandbox's own program and for plugins' tooling. */
 export function bunLayer(bun: PinnedBinary): ImageLayer {
@@ -45,13 +45,13 @@ export function claudeCodeLayer(claudeCode: PinnedBinary): ImageLayer {
 export function programLayer(program: ContainerProgram): ImageLayer {
   return {
     name: "program",
-    commands: [
+    commands: packSteps([
       ...writeFile(CONTAINER_BUNDLE, "0644", program.bundle),
       ...writeFile(CONTAINER_PROGRAM, "0755", program.container),
       ...writeFile(EXEC_PROGRAM, "0755", program.exec),
       ...writeFile("/etc/tmux.conf", "0644", program.tmuxConf),
       ...writeFile(ENTRYPOINT, "0755", program.entrypoint),
-    ],
+    ]),
   };
 }
 
@@ -93,14 +93,36 @@ function verifyVersion(command: string, version: string): string {
   );
 }
 
-/** The same bytes give the same commands, so an unchanged program is a cached layer. */
-function writeFile(path: string, mode: string, content: Uint8Array): string[] {
+/** A step of a `RUN`, and how much base64 it holds. */
+interface WriteStep {
+  readonly shell: string;
+  readonly base64Bytes: number;
+}
+
+/** The same bytes give the same steps, so an unchanged program is a cached layer. */
+function writeFile(path: string, mode: string, content: Uint8Array): WriteStep[] {
   const base64 = Buffer.from(content).toString("base64");
-  const chunks = base64.match(new RegExp(`.{1,${BASE64_CHUNK_BYTES}}`, "g")) ?? [""];
-  return chunks.map((chunk, index) => {
-    const write = `echo ${chunk} | base64 -d ${index === 0 ? ">" : ">>"} ${path}`;
-    return index === chunks.length - 1 ? run(write, `chmod ${mode} ${path}`) : run(write);
-  });
+  const chunks = base64.match(new RegExp(`.{1,${COMMAND_BASE64_BYTES}}`, "g")) ?? [""];
+  const steps = chunks.map((chunk, index) => ({
+    shell: `echo ${chunk} | base64 -d ${index === 0 ? ">" : ">>"} ${path}`,
+    base64Bytes: chunk.length,
+  }));
+  return [...steps, { shell: `chmod ${mode} ${path}`, base64Bytes: 0 }];
+}
+
+/** As few `RUN` commands as hold the steps: each costs a start of a container. */
+function packSteps(steps: readonly WriteStep[]): string[] {
+  const commands: string[][] = [[]];
+  let base64Bytes = 0;
+  for (const step of steps) {
+    base64Bytes += step.base64Bytes;
+    if (base64Bytes > COMMAND_BASE64_BYTES) {
+      commands.push([]);
+      base64Bytes = step.base64Bytes;
+    }
+    commands.at(-1)?.push(step.shell);
+  }
+  return commands.map((shell) => run(...shell));
 }
 
 /** `sha512-BASE64`, as npm writes it, in the hexadecimal that `sha512sum` reads. */

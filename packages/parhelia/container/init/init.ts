@@ -1,0 +1,36 @@
+import { initializeTmux, stopTmux } from "./initialize-tmux.ts";
+import { linkConfig } from "./link-config.ts";
+import { writeLog } from "../log.ts";
+import { removeReadyMarker, reportReady } from "./report-ready.ts";
+import type { Environment } from "./session-environment.ts";
+import type { McpLauncher } from "./start-mcp-servers.ts";
+import { startMcpServers } from "./start-mcp-servers.ts";
+import { runSteps } from "./steps.ts";
+import { stopOnSignal, supervise } from "./supervise.ts";
+import { verifyClaudeCode } from "./verify-claude-code.ts";
+
+/**
+ * The sandbox's start (SPEC-01.13): five steps, in the specification's order, then supervision until INT
+ * or TERM. A step that fails ends the sandbox with status 1; what led to it is in the log.
+ */
+export async function init(): Promise<void> {
+  removeReadyMarker();
+  let environment: Environment = {};
+  let launcher: McpLauncher | undefined;
+  const stopEverything = () => Promise.allSettled([launcher?.stop(), stopTmux(environment)]);
+  stopOnSignal(stopEverything);
+
+  const ready = await runSteps([
+    { name: "link-config", run: () => void (environment = linkConfig(process.env)) },
+    { name: "verify-claude-code", run: () => verifyClaudeCode(environment) },
+    { name: "start-mcp-servers", run: () => void (launcher = startMcpServers(environment)) },
+    { name: "initialize-tmux", run: () => initializeTmux(environment) },
+    { name: "report-ready", run: reportReady },
+  ]);
+  if (!ready) {
+    await stopEverything();
+    process.exit(1);
+  }
+  writeLog(`parhelia-init ready ${Math.round(performance.now())}ms`);
+  supervise();
+}

@@ -1,0 +1,13 @@
+import { rmSync } from "node:fs";
+import { READY_MARKER_FILE, READY_MARKER_TEXT } from "../protocol/paths.ts";
+import { writeFileAtomically } from "../write-file.ts";
+
+/** A marker from before a restart would call an unready sandbox ready. */
+export function removeReadyMarker(): void {
+  rmSync(READY_MARKER_FILE, { force: true, recursive: true });
+}
+
+/** SPEC-01.13 step 5: whoever waits for the sandbox sees the whole marker or none. */
+export function reportReady(): void {
+  writeFileAtomically(READY_MARKER_FILE, `${READY_MARKER_TEXT}\n`, { mode: 0o644 });
+}

@@ -1,0 +1,21 @@
+/** The sandbox's own program (decision D4): one bundle, one sub-command a task. */
+import { forward } from "./forward/forward.ts";
+import { init } from "./init/init.ts";
+import { runMcpLauncher } from "./mcp/launcher.ts";
+
+const SUBCOMMANDS: Record<string, (args: readonly string[]) => void | Promise<void>> = {
+  init,
+  "mcp-launcher": runMcpLauncher,
+  forward,
+};
+
+const [name = "", ...args] = process.argv.slice(2);
+const subcommand = SUBCOMMANDS[name];
+if (subcommand === undefined) {
+  process.stderr.write(
+    `parhelia-container: unknown sub-command '${name}'; one of ${Object.keys(SUBCOMMANDS).join(", ")}\n`,
+  );
+  process.exitCode = 2;
+} else {
+  await subcommand(args);
+}

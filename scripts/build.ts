@@ -1,0 +1,174 @@
+/**
+ * `npm run build`, also npm's `prepare`: bundles the sandbox's own program, the command line, the two
+ * libraries and the emulator into packages/*\/dist. An entry point that does not exist is named and
+ * passed over; one that does not build fails the command, after the others are built.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { copyFile, cp, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { basename, dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { BuildOptions } from "esbuild";
+import { build } from "esbuild";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const parhelia = join(root, "packages/parhelia");
+const emulator = join(root, "packages/modal-emulator");
+
+/** CommonJS dependencies inside an ES module bundle call `require`, `__filename` and `__dirname`. */
+const COMMONJS_BANNER = [
+  'import { createRequire as __createRequire } from "node:module";',
+  'import { fileURLToPath as __fileURLToPath } from "node:url";',
+  'import { dirname as __dirnameOf } from "node:path";',
+  "const require = __createRequire(import.meta.url);",
+  "const __filename = __fileURLToPath(import.meta.url);",
+  "const __dirname = __dirnameOf(__filename);",
+].join("\n");
+
+/** For Node: everything included, except optional native parts of ssh2, which the engine's client loads. */
+const PROGRAM: BuildOptions = {
+  bundle: true,
+  platform: "node",
+  target: "node22",
+  format: "esm",
+  conditions: ["source"],
+  banner: { js: COMMONJS_BANNER },
+  external: ["cpu-features", "*.node"],
+  legalComments: "none",
+  logLevel: "warning",
+};
+
+/** For programs that import it: dependencies stay imports. */
+const LIBRARY: BuildOptions = { ...PROGRAM, banner: {}, packages: "external", splitting: true };
+
+/**
+ * Minified, and without anything that depends on where it was built: the image gets it as content, and
+ * the same bytes are the same image layer (decision D4).
+ */
+const CONTAINER_PROGRAM: BuildOptions = {
+  bundle: true,
+  platform: "node",
+  target: "esnext",
+  format: "esm",
+  minify: true,
+  charset: "utf8",
+  entryNames: "parhelia-container",
+  // Bun takes the file as it is: it neither transpiles it nor keeps a copy in a cache.
+  banner: { js: "// @bun" },
+  legalComments: "none",
+  logLevel: "warning",
+};
+
+interface Bundle {
+  readonly entries: readonly string[];
+  readonly outdir: string;
+  readonly options: BuildOptions;
+}
+
+const BUNDLES: readonly Bundle[] = [
+  {
+    entries: [join(parhelia, "container/main.ts")],
+    outdir: join(parhelia, "dist/container"),
+    options: CONTAINER_PROGRAM,
+  },
+  {
+    // Split, so that each command loads only what it uses.
+    entries: [join(parhelia, "src/cli/main.ts")],
+    outdir: join(parhelia, "dist/cli"),
+    options: { ...PROGRAM, splitting: true, chunkNames: "chunks/[name]-[hash]" },
+  },
+  { entries: [join(parhelia, "src/index.ts")], outdir: join(parhelia, "dist"), options: LIBRARY },
+  { entries: [join(emulator, "src/main.ts")], outdir: join(emulator, "dist"), options: PROGRAM },
+  {
+    entries: [join(emulator, "src/index.ts"), join(emulator, "src/admin.ts")],
+    outdir: join(emulator, "dist"),
+    options: LIBRARY,
+  },
+];
+
+/** Every file of this build. */
+const built = new Set<string>();
+
+async function bundle({ entries, outdir, options }: Bundle): Promise<void> {
+  const entryPoints = entries.filter((entry) => existsSync(entry));
+  for (const entry of entries) {
+    if (!existsSync(entry)) say(`not there, passed over: ${relative(root, entry)}`);
+  }
+  if (entryPoints.length === 0) return;
+  const { metafile } = await build({
+    ...options,
+    entryPoints,
+    outdir,
+    absWorkingDir: root,
+    metafile: true,
+  });
+  for (const [path, { bytes, entryPoint }] of Object.entries(metafile.outputs)) {
+    built.add(join(root, path));
+    if (entryPoint !== undefined && entryPoints.includes(join(root, entryPoint))) {
+      say(`${path} ${Math.ceil(bytes / 1024)} KiB`);
+    }
+  }
+}
+
+/** The scripts that lie in the image beside the bundle. */
+async function copyContainerFiles(): Promise<void> {
+  const outdir = join(parhelia, "dist/container");
+  await mkdir(outdir, { recursive: true });
+  for (const name of ["entrypoint.sh", "parhelia-container", "parhelia-exec", "tmux.conf"]) {
+    await copyFile(join(parhelia, "container", name), join(outdir, name));
+    built.add(join(outdir, name));
+  }
+}
+
+/** The libraries' declarations, one file a source file, into each package's dist/types. */
+async function declareTypes(): Promise<void> {
+  const made = await mkdtemp(join(tmpdir(), "parhelia-types-"));
+  try {
+    const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
+    const compiler = spawnSync(
+      process.execPath,
+      [tsc, "-p", join(root, "tsconfig.declarations.json"), "--outDir", made, "--pretty", "false"],
+      { cwd: root, encoding: "utf8" },
+    );
+    for (const packageDir of [parhelia, emulator]) {
+      const types = join(packageDir, "dist/types");
+      await rm(types, { recursive: true, force: true });
+      const declarations = join(made, basename(packageDir));
+      if (existsSync(declarations)) await cp(declarations, types, { recursive: true });
+      built.add(types);
+    }
+    if (compiler.status !== 0) throw new Error(compiler.stdout.trimEnd());
+  } finally {
+    await rm(made, { recursive: true });
+  }
+}
+
+/** Removes what an earlier build made and this one did not, such as chunks under other names. */
+async function removeStale(directory: string): Promise<void> {
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name);
+    if (built.has(path)) continue;
+    if (entry.isDirectory()) await removeStale(path);
+    else await rm(path);
+  }
+}
+
+function say(line: string): void {
+  process.stdout.write(`build: ${line}\n`);
+}
+
+const results = await Promise.allSettled([
+  copyContainerFiles(),
+  ...BUNDLES.map(bundle),
+  declareTypes(),
+]);
+for (const result of results) {
+  if (result.status === "fulfilled") continue;
+  process.exitCode = 1;
+  say(`FAILED: ${result.reason instanceof Error ? result.reason.message : String(result.reason)}`);
+}
+for (const packageDir of [parhelia, emulator]) {
+  if (existsSync(join(packageDir, "dist"))) await removeStale(join(packageDir, "dist"));
+}
