@@ -1,10 +1,6 @@
 /**
- * A Modal emulator for this machine. This is its door for programs that start it; any Modal client then
- * speaks to it over gRPC.
+ * A Modal emulator for this machine: starting and finding it. Any Modal client then speaks to it over
+ * gRPC. Kept apart from `admin.ts`, so that a client that only connects loads no engine client.
  */
-export { surveyEngines, findEngine, NoEngineError } from "./containers/engine.ts";
-export type { Engine, EngineCandidate } from "./containers/engine.ts";
 export { ensureEmulator, findEmulator, endEmulator, EmulatorStartError } from "./launch.ts";
 export type { EmulatorAccess, EnsureOptions } from "./launch.ts";
-export { pruneState, stopAll, describeState } from "./clean-up.ts";
-export type { StateDescription, PruneOptions, Removed } from "./clean-up.ts";
