@@ -69,6 +69,12 @@ module.exports = {
       to: { path: `${parhelia}/layers/` },
     },
     {
+      name: "config-and-volume-stand-side-by-side",
+      severity: "error",
+      from: { path: `${parhelia}/(config|volume)/` },
+      to: { path: `${parhelia}/(config|volume)/`, pathNot: `${parhelia}/$1/` },
+    },
+    {
       name: "foundations-import-nothing",
       severity: "error",
       from: { path: `${parhelia}/(errors|units|log)\\.ts$` },
@@ -89,10 +95,10 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: "node_modules" },
-    exclude: { path: "/dist/" },
+    exclude: { path: "^packages/[^/]+/dist/" },
     tsConfig: { fileName: "tsconfig.json" },
     tsPreCompilationDeps: true,
     combinedDependencies: true,
-    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "node", "types"] },
+    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["source", "import", "node", "types"] },
   },
 };
