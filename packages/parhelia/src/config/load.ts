@@ -25,7 +25,7 @@ export type Source =
 export interface EffectiveValue {
   /** Dotted key: `sandbox.memory_mib`, `env.TZ`. */
   readonly key: string;
-  /** Undefined where the key is not set and has no default. */
+  /** Undefined where the key is not set and has no default; hidden where it may be a secret. */
   readonly value: unknown;
   readonly source: Source;
 }
@@ -128,7 +128,7 @@ function listValues(values: ConfigValues, sourceOf: (path: ValuePath) => Source)
     if (key === "env") {
       return Object.entries(values.env).map(([name, value]) => ({
         key: `env.${name}`,
-        value,
+        value: looksLikeSecret(name) ? "(hidden)" : value,
         source: sourceOf(["env", name]),
       }));
     }
@@ -138,10 +138,15 @@ function listValues(values: ConfigValues, sourceOf: (path: ValuePath) => Source)
   });
 }
 
+/** A guess by the name of an environment variable: such values are not shown, and warned about. */
+export function looksLikeSecret(name: string): boolean {
+  return /(_KEY|_TOKEN|_SECRET|PASSWORD)$/i.test(name);
+}
+
 function warnAboutSecrets(document: ConfigFile): string[] {
   const names = Object.keys((document.values["env"] as RawValues | undefined) ?? {});
   return names
-    .filter((name) => /(_KEY|_TOKEN|_SECRET|PASSWORD)$/i.test(name))
+    .filter(looksLikeSecret)
     .map(
       (name) =>
         `${document.shownPath}:${document.lineOf(["env", name])}: [env] ${name} looks like a secret, ` +

@@ -28,7 +28,8 @@ const objectName = text.regex(
   "must be 1 to 63 letters, digits, dashes, dots or underscores",
 );
 
-const exactVersion = text.regex(
+/** `1.2.3`, no range and no tag. */
+export const exactVersion = text.regex(
   /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/,
   "must be an exact version such as 2.1.330",
 );

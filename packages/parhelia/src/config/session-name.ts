@@ -1,0 +1,55 @@
+import { randomInt } from "node:crypto";
+import { UserError } from "../errors.ts";
+
+/** Longest name that Modal takes for a sandbox. */
+export const MAX_SESSION_NAME_LENGTH = 63;
+
+const VALID = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+
+/**
+ * A session's name is its sandbox's name on Modal and a directory on the volume: letters, digits,
+ * dashes, dots and underscores, a letter or digit first, fewer than 64 characters.
+ *
+ * @returns the name, unchanged
+ * @throws UserError with a name that would do
+ */
+export function checkSessionName(name: string): string {
+  if (VALID.test(name) && name.length <= MAX_SESSION_NAME_LENGTH) return name;
+  const reason =
+    name.length > MAX_SESSION_NAME_LENGTH
+      ? `it has ${name.length} characters, ${MAX_SESSION_NAME_LENGTH} are allowed`
+      : "a name starts with a letter or digit and has only letters, digits, dashes, dots and underscores";
+  throw new UserError(`${JSON.stringify(name)} is no name for a session: ${reason}`, {
+    hint: `use a name such as ${suggestSessionName(name)}`,
+  });
+}
+
+/** The nearest valid name; a made-up one where nothing of the text can stay. */
+function suggestSessionName(text: string): string {
+  const name = text
+    .normalize("NFKD")
+    .replace(/\p{Mark}/gu, "")
+    .replace(/[^A-Za-z0-9._-]+/g, "-")
+    .replace(/^[._-]+/, "")
+    .slice(0, MAX_SESSION_NAME_LENGTH)
+    .replace(/[._-]+$/, "");
+  return name === "" ? generateSessionName() : name;
+}
+
+const ADJECTIVES =
+  "amber bold brisk bright calm clear coral crisp deep dusty eager early fair fleet gentle golden " +
+  "hazy keen kind late light lucid mellow misty noble pale quick quiet rapid silver still warm";
+const NOUNS =
+  "arc aurora beacon comet corona cosmos dawn dusk eclipse ember flare glow halo harbor horizon " +
+  "lantern meadow meridian meteor mirror moon nebula orbit prism rainbow ray ridge river solstice spark sun zenith";
+
+/** A name that is easy to read and type: `calm-halo-4f2`. Among a thousand sessions few are alike. */
+export function generateSessionName(): string {
+  const suffix = randomInt(0x1000).toString(16).padStart(3, "0");
+  return `${pick(ADJECTIVES)}-${pick(NOUNS)}-${suffix}`;
+}
+
+function pick(words: string): string {
+  const list = words.split(" ");
+  return list[randomInt(list.length)] ?? "sun";
+}
