@@ -53,7 +53,9 @@ module.exports = {
     {
       name: "sandbox-only-from-cli",
       severity: "error",
-      from: { path: `${parhelia}/(modal|layers|volume|config)/|${parhelia}/(errors|units|log)\\.ts$` },
+      from: {
+        path: `${parhelia}/(modal|layers|volume|config)/|${parhelia}/(errors|units|log)\\.ts$`,
+      },
       to: { path: `${parhelia}/sandbox/` },
     },
     {
@@ -99,6 +101,9 @@ module.exports = {
     tsConfig: { fileName: "tsconfig.json" },
     tsPreCompilationDeps: true,
     combinedDependencies: true,
-    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["source", "import", "node", "types"] },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["source", "import", "node", "types"],
+    },
   },
 };
