@@ -1,0 +1,208 @@
+import { mkdirSync, rmSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import { ServerError, Status } from "nice-grpc";
+import type { EmulatorContext } from "../context.ts";
+import type { Sandbox } from "../generated/modal_client.ts";
+import { newIdentifier } from "../state/identifiers.ts";
+import type { SandboxRecord } from "../state/records.ts";
+import { backoffMs } from "./container-watch.ts";
+import { ignoreStatus, withEngine } from "./engine-errors.ts";
+import { INSTANCE_LABEL, KIND_LABEL, SANDBOX_LABEL } from "./labels.ts";
+import { EXEC_DIRECTORY, LiveSandbox, OUTPUT_DIRECTORY } from "./live-sandbox.ts";
+import type { ContainerPlan } from "./sandbox-container.ts";
+
+/** What a new sandbox is to be. */
+export interface NewSandbox {
+  readonly appId: string;
+  /** For messages. */
+  readonly appName: string;
+  readonly name: string;
+  readonly tags: Readonly<Record<string, string>>;
+  /** Without the values of secrets. */
+  readonly definition: Sandbox;
+  /** A repeated request has the key of the first one; empty for none. */
+  readonly idempotencyKey: string;
+  readonly timeoutMs: number;
+  readonly plan: Omit<ContainerPlan, "sandboxId">;
+}
+
+/** Ended sandboxes are remembered this long, and at most so many of them. */
+const REMEMBER_MS = 7 * 24 * 60 * 60 * 1000;
+const REMEMBER_COUNT = 500;
+
+/** A sandbox that nobody has asked to end. */
+export function isRunning(record: SandboxRecord): boolean {
+  return record.result === undefined && record.ending === undefined;
+}
+
+/** All sandboxes of a state directory, running and remembered. */
+export class Sandboxes {
+  readonly #context: EmulatorContext;
+  readonly #live = new Map<string, LiveSandbox>();
+  readonly #creating = new Map<string, { sandbox: Promise<LiveSandbox>; callers: number }>();
+  readonly #closing = new AbortController();
+  #lastCreatedAtMs = 0;
+
+  constructor(context: EmulatorContext) {
+    this.#context = context;
+    const { store } = context;
+    mkdirSync(store.path(OUTPUT_DIRECTORY), { recursive: true, mode: 0o700 });
+    // Output of an earlier process's commands: nobody can ask for it any more.
+    rmSync(store.path(EXEC_DIRECTORY), { recursive: true, force: true });
+    mkdirSync(store.path(EXEC_DIRECTORY), { mode: 0o700 });
+    for (const record of store.sandboxes.values()) {
+      this.#live.set(record.id, new LiveSandbox(context, record));
+    }
+  }
+
+  /**
+   * Takes over the sandboxes that an earlier process left running: watches them, holds their deadlines, and
+   * removes containers that no record knows.
+   */
+  async recover(): Promise<void> {
+    const ended = new Set<string>();
+    for (const sandbox of this.#live.values()) {
+      if (sandbox.record.result === undefined) sandbox.takeOver();
+      else ended.add(sandbox.id);
+    }
+    this.#forgetOld();
+    for (let failures = 0; !this.#closing.signal.aborted; failures++) {
+      try {
+        await this.#removeStrayContainers(ended);
+        return;
+      } catch {
+        await delay(backoffMs(failures), undefined, { signal: this.#closing.signal, ref: false })
+          .catch(() => undefined); // prettier-ignore
+      }
+    }
+  }
+
+  /**
+   * Creates and starts a sandbox. A repeated request gets the sandbox of the first one. Where the caller
+   * has gone meanwhile (`signal`), the sandbox ends: nobody knows of it.
+   * @throws ServerError ALREADY_EXISTS when a running sandbox of the App has the name
+   */
+  async create(request: NewSandbox, signal: AbortSignal): Promise<LiveSandbox> {
+    const { idempotencyKey: key } = request;
+    const existing = this.#find((r) => key !== "" && r.idempotencyKey === key && isRunning(r));
+    const creating = this.#creating.get(key);
+    if (creating !== undefined) {
+      creating.callers++;
+      return creating.sandbox;
+    }
+    if (existing !== undefined) return existing;
+    const sandbox = this.#create(request);
+    if (key === "") return sandbox;
+    const entry = { sandbox, callers: 1 };
+    this.#creating.set(key, entry);
+    try {
+      const created = await sandbox;
+      if (signal.aborted && entry.callers === 1) created.end("terminated");
+      return created;
+    } finally {
+      this.#creating.delete(key);
+    }
+  }
+
+  /** @throws ServerError NOT_FOUND */
+  get(sandboxId: string): LiveSandbox {
+    const sandbox = this.#live.get(sandboxId);
+    if (sandbox === undefined) {
+      throw new ServerError(Status.NOT_FOUND, `Sandbox '${sandboxId}' not found`);
+    }
+    return sandbox;
+  }
+
+  /** @throws ServerError NOT_FOUND */
+  byTask(taskId: string): LiveSandbox {
+    const sandbox = this.#find((record) => record.taskId === taskId);
+    if (sandbox === undefined) {
+      throw new ServerError(Status.NOT_FOUND, `Task '${taskId}' not found`);
+    }
+    return sandbox;
+  }
+
+  /** Records, newest first. Two never have the same time. */
+  records(): SandboxRecord[] {
+    return this.#context.store.sandboxes.values().sort((a, b) => b.createdAtMs - a.createdAtMs);
+  }
+
+  /** Lets go of all sandboxes, which go on without this process. */
+  close(): void {
+    this.#closing.abort();
+    for (const sandbox of this.#live.values()) sandbox.close();
+  }
+
+  async #create(request: NewSandbox): Promise<LiveSandbox> {
+    this.#refuseTakenName(request);
+    const { store } = this.#context;
+    const createdAtMs = Math.max(Date.now(), this.#lastCreatedAtMs + 1);
+    this.#lastCreatedAtMs = createdAtMs;
+    const { appId, name, tags, definition, idempotencyKey, timeoutMs, plan } = request;
+    // Before the container, so that a container is never without a record.
+    const record = store.sandboxes.put({
+      id: newIdentifier("sb"),
+      taskId: newIdentifier("ta"),
+      ...{ appId, name, tags, definition, idempotencyKey, createdAtMs },
+      deadlineMs: createdAtMs + timeoutMs,
+    });
+    const sandbox = new LiveSandbox(this.#context, record);
+    this.#live.set(record.id, sandbox);
+    try {
+      await sandbox.launch({ ...plan, sandboxId: record.id });
+    } catch (error) {
+      this.#forget(sandbox);
+      throw error;
+    }
+    this.#forgetOld();
+    return sandbox;
+  }
+
+  #refuseTakenName({ appId, appName, name }: NewSandbox): void {
+    if (name === "") return;
+    const holder = this.#find((r) => r.name === name && r.appId === appId && isRunning(r));
+    if (holder === undefined) return;
+    throw new ServerError(
+      Status.ALREADY_EXISTS,
+      `Sandbox with name '${name}' already exists in App '${appName}' (${holder.id})`,
+    );
+  }
+
+  #find(matches: (record: SandboxRecord) => boolean): LiveSandbox | undefined {
+    const record = this.#context.store.sandboxes.find(matches);
+    return record === undefined ? undefined : this.#live.get(record.id);
+  }
+
+  #forget(sandbox: LiveSandbox): void {
+    sandbox.close();
+    void sandbox.output.dispose();
+    this.#live.delete(sandbox.id);
+    this.#context.store.sandboxes.delete(sandbox.id);
+  }
+
+  #forgetOld(): void {
+    const ended = this.records().filter((record) => record.result !== undefined);
+    const oldBeforeMs = Date.now() - REMEMBER_MS;
+    ended.forEach((record, index) => {
+      const isOld = (record.result?.endedAtMs ?? 0) < oldBeforeMs;
+      const sandbox = this.#live.get(record.id);
+      if ((isOld || index >= REMEMBER_COUNT) && sandbox !== undefined) this.#forget(sandbox);
+    });
+  }
+
+  /** Containers of sandboxes that an earlier process saw end, or that nobody knows. */
+  async #removeStrayContainers(ended: ReadonlySet<string>): Promise<void> {
+    const { engine, store } = this.#context;
+    await withEngine(engine, async ({ docker }) => {
+      const ours = [`${INSTANCE_LABEL}=${store.credentials.instance}`, `${KIND_LABEL}=sandbox`];
+      const containers = await docker.listContainers({ all: true, filters: { label: ours } });
+      const strays = containers.filter(({ Labels }) => {
+        const sandboxId = Labels[SANDBOX_LABEL] ?? "";
+        return ended.has(sandboxId) || store.sandboxes.get(sandboxId) === undefined;
+      });
+      const remove = ({ Id }: { Id: string }) =>
+        ignoreStatus([404, 409], docker.getContainer(Id).remove({ force: true, v: true }));
+      await Promise.all(strays.map(remove));
+    });
+  }
+}
