@@ -81,6 +81,9 @@ export interface LocalPruneOptions {
   readonly volumes: boolean;
   /** Also the secrets. */
   readonly secrets: boolean;
-  /** Remove without asking. */
+  /** Also the volumes, with what is on them. */
+  readonly volumes: boolean;
+  readonly secrets: boolean;
+  /** Do not ask before volumes are removed. */
   readonly yes: boolean;
 }

@@ -264,10 +264,10 @@ export const commands: readonly AnyCommandSpec[] = [
   }),
   defineCommand<None, JsonOption>({
     name: "local serve",
-    summary: "serve the emulator to other Modal clients until interrupted",
+    summary: "start the emulator and print the variables with which other Modal clients reach it",
     arguments: {},
     options: { json },
-    examples: ["parhelia local serve"],
+    examples: ['eval "$(parhelia local serve)"', "parhelia local serve --json"],
     load: () => import("./commands/local-serve.ts"),
   }),
 ];

@@ -1,0 +1,43 @@
+import { cpuVariant } from "../../config/variants.ts";
+import { lockPathFor } from "../../config/lock-file.ts";
+import { logLine } from "../../log.ts";
+import { buildAndPublish } from "../../sandbox/image.ts";
+import { withConnection } from "../../sandbox/session.ts";
+import { untilAborted } from "../../sandbox/until-aborted.ts";
+import { formatDuration } from "../../units.ts";
+import { actOn } from "../acting.ts";
+import { showBuildProgress } from "../build-progress.ts";
+import type { RunCommand } from "../command.ts";
+import type { ImageBuildOptions, None } from "../command-types.ts";
+
+/** `parhelia image build`: builds and publishes `parhelia-cpu:latest` (SPEC-01.11). */
+export const run: RunCommand<None, ImageBuildOptions> = async (context, _args, options) => {
+  const loaded = await context.loadConfig();
+  const progress = showBuildProgress();
+  const connection = { ...actOn(loaded), onBuildLog: progress.onBuildLog };
+  const { signal } = context;
+  const startMs = performance.now();
+  const image = await withConnection(connection, async (connected) => {
+    const { client, appName } = connected;
+    const app = await client.apps.fromName(appName, { createIfMissing: true });
+    const request = {
+      ...loaded.config.image,
+      variant: cpuVariant,
+      lockPath: lockPathFor(loaded.file, context.cwd),
+      force: options.force,
+      onStep: progress.onStep,
+    };
+    return untilAborted(signal, buildAndPublish(connected, app, request));
+  }).finally(() => {
+    progress.stop();
+  });
+  const durationMs = performance.now() - startMs;
+  const tag = `${cpuVariant.name}:latest`;
+  logLine(`published ${tag} after ${formatDuration(durationMs)}`);
+  if (options.json) {
+    context.printJson({ tag, imageId: image.imageId, durationMs: Math.round(durationMs) });
+  } else {
+    context.print(tag);
+  }
+  return 0;
+};

@@ -1,0 +1,55 @@
+import { generateSessionName } from "../../config/session-name.ts";
+import { logLine } from "../../log.ts";
+import { readInitSteps } from "../../sandbox/init-report.ts";
+import type { Phase } from "../../sandbox/phases.ts";
+import { formatDuration } from "../../units.ts";
+import { announceTarget } from "../acting.ts";
+import type { RunCommand } from "../command.ts";
+import type { UpArguments, UpOptions } from "../command-types.ts";
+import { startSession } from "../start-session.ts";
+
+/** `parhelia up`: a session whose sandbox is ready (SPEC-01.01). */
+export const run: RunCommand<UpArguments, UpOptions> = async (context, args, options) => {
+  const programMs = performance.now();
+  const { region, timeout, env } = options;
+  const loaded = await context.loadConfig({ region, timeout, env });
+  announceTarget(loaded.config.target);
+  const name = args.name ?? generateSessionName();
+
+  const session = await startSession(context, loaded, name, options.gpu);
+  const totalMs = performance.now();
+  try {
+    if (!options.json && !options.timing) {
+      logLine(`${name} is ready after ${formatDuration(totalMs)}; parhelia exec ${name} -- bash`);
+      context.print(name);
+      return 0;
+    }
+    const { sandboxId, target, variant, readyMs } = session;
+    const initSteps = await readInitSteps(session.sandbox);
+    const phases = [
+      { name: "start the program", durationMs: programMs },
+      ...session.phases,
+      ...initSteps,
+    ].map((phase) => ({ ...phase, durationMs: Math.round(phase.durationMs * 10) / 10 }));
+    if (options.timing) printTiming(phases, totalMs);
+    if (options.json) {
+      const result = { name, sandboxId, target, variant, readyMs: Math.round(readyMs), phases };
+      context.printJson(result);
+    } else {
+      context.print(name);
+    }
+    return 0;
+  } finally {
+    session.close();
+  }
+};
+
+/** Init's steps happen during the wait: they are shown below it, and not added up. */
+function printTiming(phases: readonly Phase[], totalMs: number): void {
+  const width = Math.max(...phases.map(({ name }) => name.length)) + 2;
+  for (const { name, durationMs } of phases) {
+    const label = name.startsWith("init ") ? `  ${name}` : name;
+    logLine(`${label.padEnd(width + 2)}${durationMs.toFixed(1).padStart(9)} ms`);
+  }
+  logLine(`${"total".padEnd(width + 2)}${totalMs.toFixed(1).padStart(9)} ms`);
+}
