@@ -81,9 +81,6 @@ export interface LocalPruneOptions {
   readonly volumes: boolean;
   /** Also the secrets. */
   readonly secrets: boolean;
-  /** Also the volumes, with what is on them. */
-  readonly volumes: boolean;
-  readonly secrets: boolean;
   /** Do not ask before volumes are removed. */
   readonly yes: boolean;
 }

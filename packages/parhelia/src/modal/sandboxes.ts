@@ -1,16 +1,11 @@
 import { AlreadyExistsError, NotFoundError, Probe, type Sandbox, type Secret } from "modal";
 import { UserError } from "../errors.ts";
+import { ENTRYPOINT, READY_MARKER_FILE } from "../../container/protocol/paths.ts";
 import { VOLUME_ROOT } from "../volume/layout.ts";
-import type { App, Image, Volume } from "modal";
+import type { App, ContainerProcess, Image, Volume } from "modal";
 import type { Connection } from "./connection.ts";
 
-export type { App, Image, Sandbox, Secret, Volume };
-
-/** What the sandbox runs: the specification's `/entrypoint.sh` (SPEC-01.13). */
-const ENTRYPOINT = "/entrypoint.sh";
-
-/** Written last by init: the sandbox's ready marker. */
-const READY_MARKER = "/tmp/ready";
+export type { App, ContainerProcess, Image, Sandbox, Secret, Volume };
 
 /** Modal asks the probe this often; short, since a start takes a fraction of a second. */
 const PROBE_INTERVAL_MS = 25;
@@ -50,12 +45,6 @@ export interface RunningSandbox {
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** How a sandbox ended. */
-export interface SandboxEnd {
-  /** The entry point's own exit status, as the client counts it: 124 timeout, 137 terminated. */
-  readonly exitStatus: number;
-}
-
 /**
  * Creates a sandbox with the Parhelia volume at /vol/parhelia (SPEC-01.12) and its secrets as environment
  * variables (SPEC-01.14). It is scheduled, not ready, when this returns.
@@ -76,7 +65,7 @@ export async function createSandbox(
       env: { ...env },
       tags: { ...tags },
       ...(regions === undefined ? {} : { regions: [...regions] }),
-      readinessProbe: Probe.withExec(["test", "-f", READY_MARKER], {
+      readinessProbe: Probe.withExec(["test", "-f", READY_MARKER_FILE], {
         intervalMs: PROBE_INTERVAL_MS,
       }),
     });
@@ -131,5 +120,27 @@ export async function listSandboxes({ client }: Connection, app: App): Promise<R
       });
     }
     beforeTimestamp = last.createdAt;
+  }
+}
+
+/** `GENERIC_STATUS_UNSPECIFIED`: still running. */
+const UNSPECIFIED = 0 as never;
+
+/** How long one request for the end of a sandbox is held, in s. */
+const END_POLL_S = 10;
+
+/**
+ * Waits until the sandbox has ended. The SDK's own `wait` cannot be given up.
+ * @throws an AbortError when the signal is aborted
+ */
+export async function waitForEnd(
+  { client }: Connection,
+  sandbox: Sandbox,
+  signal: AbortSignal,
+): Promise<void> {
+  const request = { sandboxId: sandbox.sandboxId, timeout: END_POLL_S };
+  for (;;) {
+    const { result } = await client.cpClient.sandboxWaitV2(request, { signal });
+    if (result !== undefined && result.status !== UNSPECIFIED) return;
   }
 }

@@ -16,7 +16,8 @@ export interface SecretSummary {
   readonly createdAt: Date;
 }
 
-const OVERWRITE_IF_EXISTS = 3;
+/** `OBJECT_CREATION_TYPE_CREATE_OVERWRITE_IF_EXISTS`, which the SDK does not export. */
+const OVERWRITE_IF_EXISTS = 3 as never;
 
 /**
  * Looks up a secret by name (SPEC-01.14).

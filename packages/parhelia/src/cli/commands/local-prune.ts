@@ -5,7 +5,7 @@ import type { RunCommand } from "../command.ts";
 import type { LocalPruneOptions, None } from "../command-types.ts";
 
 /** `parhelia local prune`: removes what the emulator made and no running sandbox needs. */
-export const run: RunCommand<None, LocalPruneOptions> = async (context, _args, options) => {
+export const run: RunCommand<None, LocalPruneOptions> = async (_context, _args, options) => {
   if (options.volumes && !options.yes) await confirm();
   const removed = await pruneLocal({ volumes: options.volumes, secrets: options.secrets });
   logLine(

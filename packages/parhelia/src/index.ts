@@ -1,0 +1,24 @@
+/** Parhelia as a library: what the commands do, as typed functions (SPEC-01). */
+export { ParheliaError, SystemError, UserError } from "./errors.ts";
+export { loadConfig, type LoadedConfig } from "./config/load.ts";
+export { createClaudeSandbox, type ClaudeSandbox } from "./sandbox/create-claude-sandbox.ts";
+export {
+  optionsFromConfig,
+  DEFAULT_SECRETS,
+  type ClaudeSandboxOptions,
+} from "./sandbox/sandbox-options.ts";
+export {
+  runInSandbox,
+  startCommand,
+  type CommandResult,
+  type ExecOptions,
+  type RunningCommand,
+} from "./sandbox/exec.ts";
+export { runClaude, type ClaudeTurn } from "./sandbox/run-claude.ts";
+export { stopSession } from "./sandbox/stop-session.ts";
+export { listSessions, type RunningSession } from "./sandbox/list-sessions.ts";
+export { withConnection, requireSession } from "./sandbox/session.ts";
+export { buildAndPublish, type ImageRequest } from "./sandbox/image.ts";
+export { connect, type Connection, type Target } from "./modal/connection.ts";
+export { setSecret, listSecrets, removeSecret } from "./modal/secrets.ts";
+export type { Phase } from "./sandbox/phases.ts";

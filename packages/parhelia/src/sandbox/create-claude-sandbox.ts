@@ -1,0 +1,154 @@
+import { hostname, userInfo } from "node:os";
+import { chooseVariant, type Variant } from "../config/variants.ts";
+import { lockPathFor } from "../config/lock-file.ts";
+import { checkSessionName } from "../config/session-name.ts";
+import { SystemError, UserError } from "../errors.ts";
+import { connect, type Connection, type Target } from "../modal/connection.ts";
+import { explainingErrors } from "../modal/errors.ts";
+import { createSandbox, type Sandbox } from "../modal/sandboxes.ts";
+import { findSecret } from "../modal/secrets.ts";
+import { HOUR_MS } from "../units.ts";
+import { ensureImage, type ImageRequest } from "./image.ts";
+import { PhaseTimer, type Phase } from "./phases.ts";
+import { DEFAULT_SECRETS, type ClaudeSandboxOptions } from "./sandbox-options.ts";
+import { untilAborted } from "./until-aborted.ts";
+import { waitUntilReady } from "./wait-until-ready.ts";
+
+/** A session whose sandbox is ready. */
+export interface ClaudeSandbox {
+  readonly name: string;
+  readonly sandboxId: string;
+  readonly target: Target;
+  readonly variant: Variant["name"];
+  /** From the call to ready. */
+  readonly readyMs: number;
+  /** Where that time went. */
+  readonly phases: readonly Phase[];
+  readonly connection: Connection;
+  readonly sandbox: Sandbox;
+  /** Lets go of the connection; the sandbox runs on. */
+  close(): void;
+}
+
+/** Modal's longest lifetime of a sandbox (SPEC-01, `timeout_hours=24`). */
+const MAX_TIMEOUT_HOURS = 24;
+
+/**
+ * Creates a sandbox for a Claude Code session and returns when its five init steps are done
+ * (SPEC-01.01, SPEC-01.13). With a published image that takes four sequential round trips.
+ *
+ * @throws UserError for a name that runs already, a missing secret, a value out of range
+ * @throws SystemError when the image cannot be built or an init step fails; nothing is left running
+ */
+export async function createClaudeSandbox(options: ClaudeSandboxOptions): Promise<ClaudeSandbox> {
+  const name = checkSessionName(options.taskId);
+  const timeoutMs = checkTimeout(options.timeoutHours ?? MAX_TIMEOUT_HOURS);
+  const variant = chooseVariant(options.gpu);
+  if (variant.name === "parhelia-gpu") refuseGpu();
+
+  const timer = new PhaseTimer();
+  const target = options.target ?? "local";
+  const { appName, environment, onBuildLog } = options;
+  const connection = await connect({
+    target,
+    ...withoutUndefined({ appName, environment, onBuildLog }),
+  });
+  timer.end("connect");
+  try {
+    return await explainingErrors(target, async () => {
+      const parts = await untilAborted(options.signal, lookUp(connection, variant, options));
+      timer.end("look up app, image, volume, secrets");
+
+      const sandbox = await createSandbox(connection, {
+        ...parts,
+        ...withoutUndefined({ cpuLimit: options.cpuLimit, memoryLimitMiB: options.memoryLimitMiB }),
+        name,
+        cpu: options.cpu ?? variant.cpu,
+        memoryMiB: options.memoryMiB ?? variant.memoryMiB,
+        timeoutMs,
+        env: { ...options.env, PARHELIA_SESSION: name, PARHELIA_VARIANT: variant.name },
+        tags: sessionTags(name, variant, timeoutMs),
+        ...(options.regions?.length ? { regions: options.regions } : {}),
+      });
+      timer.end("create sandbox");
+
+      await waitUntilReady(connection, sandbox, options.signal);
+      timer.end("wait until ready");
+      return {
+        name,
+        sandboxId: sandbox.sandboxId,
+        target,
+        variant: variant.name,
+        readyMs: timer.totalMs,
+        phases: timer.phases,
+        connection,
+        sandbox,
+        close: () => {
+          connection.close();
+        },
+      };
+    });
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+/** All that a sandbox needs and that does not depend on one another, at once. */
+async function lookUp(connection: Connection, variant: Variant, options: ClaudeSandboxOptions) {
+  const { client, appName } = connection;
+  const appFound = client.apps.fromName(appName, { createIfMissing: true });
+  const [app, image, volume, secrets] = await Promise.all([
+    appFound,
+    ensureImage(connection, appFound, imageRequest(variant, options)),
+    client.volumes.fromName(options.volumeName ?? "parhelia-vol", {
+      createIfMissing: true,
+      version: 2,
+    }),
+    Promise.all((options.secrets ?? DEFAULT_SECRETS).map((name) => findSecret(connection, name))),
+  ]);
+  return { app, image, volume, secrets: secrets.filter((secret) => secret !== undefined) };
+}
+
+function imageRequest(variant: Variant, { image }: ClaudeSandboxOptions): ImageRequest {
+  return {
+    apt: [],
+    pip: ["anthropic"],
+    lockPath: lockPathFor(undefined, process.cwd()),
+    ...image,
+    variant,
+  };
+}
+
+/** Who owns it, and until when: what finds forgotten sandboxes. */
+function sessionTags(name: string, variant: Variant, timeoutMs: number): Record<string, string> {
+  return {
+    "parhelia-session": name,
+    "parhelia-variant": variant.name,
+    "parhelia-owner": `${userInfo().username}@${hostname()}`,
+    "parhelia-expires-at": new Date(Date.now() + timeoutMs).toISOString(),
+  };
+}
+
+function checkTimeout(hours: number): number {
+  const timeoutMs = Math.round(hours * 3_600) * 1_000;
+  if (timeoutMs >= 1_000 && timeoutMs <= MAX_TIMEOUT_HOURS * HOUR_MS) return timeoutMs;
+  throw new UserError(`a timeout of ${hours} h is out of range`, {
+    hint: `choose between 1 second and ${MAX_TIMEOUT_HOURS} hours`,
+  });
+}
+
+function refuseGpu(): never {
+  throw new SystemError("the variant parhelia-gpu is not built yet", {
+    hint: "leave --gpu out: the cpu variant starts without it",
+  });
+}
+
+/** The same object without the keys whose value is undefined: the SDK tells unset from undefined. */
+function withoutUndefined<T extends object>(
+  object: T,
+): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}

@@ -1,0 +1,70 @@
+import type { LoadedConfig } from "../config/load.ts";
+import { lockPathFor } from "../config/lock-file.ts";
+import type { ImageRequest } from "./image.ts";
+import type { Target } from "../modal/connection.ts";
+import type { BuildLogListener } from "../modal/build-log.ts";
+import type { SecretName } from "../modal/secrets.ts";
+
+/** What a sandbox is made of, each with the default that the specification gives (SPEC-01.10). */
+export interface ClaudeSandboxOptions {
+  /** Name of the session: unique among those that run. */
+  readonly taskId: string;
+  /** GPU type and count, such as `A10G`. Default: none, the cpu variant. */
+  readonly gpu?: string | undefined;
+  /** Lifetime, at most 24 h. */
+  readonly timeoutHours?: number | undefined;
+  /** Default: `local`. */
+  readonly target?: Target | undefined;
+  /** Modal's App. Default: `parhelia`. */
+  readonly appName?: string | undefined;
+  /** Modal's environment. Default: the profile's. */
+  readonly environment?: string | undefined;
+  /** Regions to run in (SPEC-01.11b). Default: any, the cheapest. */
+  readonly regions?: readonly string[] | undefined;
+  /** Reservation in cores. Default: 4. */
+  readonly cpu?: number | undefined;
+  /** Reservation in MiB. Default: 16384. */
+  readonly memoryMiB?: number | undefined;
+  /** Hard limits. Default: none. */
+  readonly cpuLimit?: number | undefined;
+  readonly memoryLimitMiB?: number | undefined;
+  /** Default: `parhelia-vol`. */
+  readonly volumeName?: string | undefined;
+  /** Named secrets. Default: `anthropic-api-key` and `github-token`, where they exist. */
+  readonly secrets?: readonly SecretName[] | undefined;
+  /** Further environment variables; no secrets. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** What the image is built from, where none is published yet. */
+  readonly image?: Partial<Omit<ImageRequest, "variant">> | undefined;
+  /** Gets the output of an image build. */
+  readonly onBuildLog?: BuildLogListener | undefined;
+  /** Aborting it ends the start; a sandbox that was created is terminated. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The secrets of the specification (SPEC-01.14), taken where they exist. */
+export const DEFAULT_SECRETS: readonly SecretName[] = [
+  { name: "anthropic-api-key", required: false },
+  { name: "github-token", required: false },
+];
+
+/** The options that a user's configuration stands for. */
+export function optionsFromConfig(
+  taskId: string,
+  { config, file }: LoadedConfig,
+  cwd: string,
+): ClaudeSandboxOptions {
+  return {
+    taskId,
+    target: config.target,
+    appName: config.modal.app,
+    environment: config.modal.environment,
+    regions: config.modal.regions,
+    ...config.sandbox,
+    timeoutHours: config.sandbox.timeoutMs / 3_600_000,
+    volumeName: config.volume.name,
+    secrets: config.secrets,
+    env: config.env,
+    image: { ...config.image, lockPath: lockPathFor(file, cwd) },
+  };
+}
