@@ -6,9 +6,11 @@ import tar from "tar-stream";
 import type { Store } from "../state/store.ts";
 import type { Engine } from "./engine.ts";
 
+/** The emulator's own folder in containers. */
+export const EMULATOR_DIRECTORY = "/etc/modal-emulator";
+
 /** Where containers find the certificates that this machine trusts. */
-export const CA_BUNDLE_DIRECTORY = "/etc/modal-emulator";
-const CA_BUNDLE_PATH = `${CA_BUNDLE_DIRECTORY}/ca-certificates.crt`;
+const CA_BUNDLE_PATH = `${EMULATOR_DIRECTORY}/ca-certificates.crt`;
 
 /** The variables by which programs find a bundle: OpenSSL, curl, Python's requests and pip, Node and Bun, git. */
 const CA_VARIABLES = [

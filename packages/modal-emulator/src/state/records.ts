@@ -13,13 +13,22 @@ export interface ImageRecord {
   /** Digest of everything the layer is made from; the newest image of a key is the cached one. */
   readonly layerKey: string;
   readonly engineTag: string;
+  /** The engine's own identifier: the same for the same layer, whoever's state it is in. */
+  readonly engineImageId: string;
   readonly createdAtMs: number;
   readonly builderVersion: string;
 }
 
+/** A build that has begun; gone when it has ended, so that one that died with its emulator is known. */
+export interface BuildRecord {
+  /** Identifier of the image that it makes. */
+  readonly id: string;
+  readonly startedAtMs: number;
+}
+
 /** A published name, `parhelia-cpu:latest`. */
 export interface ImageTagRecord {
-  /** Environment and tag, see `imageTagId`. */
+  /** Environment and tag. */
   readonly id: string;
   readonly tag: string;
   readonly environment: string;

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Collection } from "./collection.ts";
 import type {
   AppRecord,
+  BuildRecord,
   ImageRecord,
   ImageTagRecord,
   SandboxRecord,
@@ -32,6 +33,7 @@ export class Store {
   readonly directory: string;
   readonly credentials: Credentials;
   readonly apps: Collection<AppRecord>;
+  readonly builds: Collection<BuildRecord>;
   readonly images: Collection<ImageRecord>;
   readonly imageTags: Collection<ImageTagRecord>;
   readonly volumes: Collection<VolumeRecord>;
@@ -50,6 +52,7 @@ export class Store {
     this.#lock = lockDirectory(directory);
     this.credentials = loadCredentials(directory);
     this.apps = new Collection(join(directory, "apps"));
+    this.builds = new Collection(join(directory, "builds"));
     this.images = new Collection(join(directory, "images"));
     this.imageTags = new Collection(join(directory, "image-tags"));
     this.volumes = new Collection(join(directory, "volumes"));

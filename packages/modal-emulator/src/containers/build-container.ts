@@ -1,0 +1,169 @@
+import { randomBytes } from "node:crypto";
+import { posix } from "node:path";
+import { Readable, type Writable } from "node:stream";
+import { finished } from "node:stream/promises";
+import type Docker from "dockerode";
+import tar from "tar-stream";
+import { EMULATOR_DIRECTORY, putCaBundle } from "./ca-bundle.ts";
+import { engineStatus, ignoreStatus } from "./engine-errors.ts";
+import type { ImageConfig } from "./image-config.ts";
+import { INSTANCE_LABEL, KIND_LABEL, labels } from "./labels.ts";
+
+/** On a build's container: the emulator process that builds. */
+const BUILDER_LABEL = "modal-emulator.builder";
+
+/** This process. A container with another value belongs to a build that died with its emulator. */
+const BUILDER = randomBytes(8).toString("hex");
+
+/** One command of a build. */
+export interface BuildCommand {
+  readonly words: readonly string[];
+  readonly env: readonly string[];
+  /** Empty for the image's own. */
+  readonly user: string;
+  readonly workingDirectory: string;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+}
+
+/**
+ * The container that becomes a layer. It is started only for commands, and then does nothing by itself:
+ * its process waits for a line on a standard input that nobody writes to, which every shell can.
+ */
+export class BuildContainer {
+  readonly #docker: Docker;
+  readonly #container: Docker.Container;
+  #started = false;
+
+  private constructor(docker: Docker, container: Docker.Container) {
+    this.#docker = docker;
+    this.#container = container;
+  }
+
+  /** Makes the container, not started. `shell` is what its commands will need anyway. */
+  static async create(
+    docker: Docker,
+    options: { image: string; instance: string; shell: readonly string[] },
+  ): Promise<BuildContainer> {
+    const container = await docker.createContainer({
+      Image: options.image,
+      // All in the entry point: a Cmd would find its way into the committed image.
+      Entrypoint: [...options.shell, "read -r end"],
+      OpenStdin: true,
+      Labels: { ...labels(options.instance, "build"), [BUILDER_LABEL]: BUILDER },
+    });
+    return new BuildContainer(docker, container);
+  }
+
+  /** Runs a command to its end and returns its exit status. Its environment leaves no trace in the layer. */
+  async run(command: BuildCommand): Promise<number> {
+    await this.#start();
+    const exec = await this.#container.exec({
+      Cmd: [...command.words],
+      Env: [...command.env],
+      User: command.user,
+      WorkingDir: command.workingDirectory,
+      AttachStdout: true,
+      AttachStderr: true,
+    });
+    const stream = await exec.start({});
+    this.#docker.modem.demuxStream(stream, command.stdout, command.stderr);
+    await finished(stream, { writable: false });
+    for (const output of [command.stdout, command.stderr]) {
+      output.end();
+      await finished(output);
+    }
+    const { ExitCode } = await exec.inspect();
+    return ExitCode ?? 255;
+  }
+
+  async #start(): Promise<void> {
+    if (this.#started) return;
+    await putCaBundle(this.#container);
+    await this.#container.start();
+    this.#started = true;
+  }
+
+  /** What is at a path; undefined where nothing is. */
+  async kindOf(path: string): Promise<"directory" | "other" | undefined> {
+    try {
+      // dockerode takes a HEAD's answer for a stream whose header holds the description.
+      const answer = (await this.#container.infoArchive({ path })) as unknown as {
+        headers: Record<string, string>;
+      };
+      const stat = answer.headers["x-docker-container-path-stat"] ?? "";
+      const { mode } = JSON.parse(Buffer.from(stat, "base64").toString()) as { mode: number };
+      return mode >= DIRECTORY_BIT ? "directory" : "other";
+    } catch (error) {
+      if (engineStatus(error) === 404) return undefined;
+      throw error;
+    }
+  }
+
+  /** Makes a directory and those above it, where there are none. */
+  async makeDirectory(path: string): Promise<void> {
+    const normal = posix.resolve("/", path);
+    if (normal === "/" || (await this.kindOf(normal)) !== undefined) return;
+    const parent = posix.dirname(normal);
+    await this.makeDirectory(parent);
+    const pack = tar.pack();
+    pack.entry({ name: `${posix.basename(normal)}/`, type: "directory", mode: 0o755 });
+    pack.finalize();
+    await this.unpack(parent, Readable.from(pack));
+  }
+
+  /** Unpacks an archive into a directory that exists. */
+  async unpack(directory: string, archive: Readable): Promise<void> {
+    await this.#container.putArchive(archive, { path: directory });
+  }
+
+  /** The files at a path, as an archive whose first entry is the path's own name. */
+  async pack(path: string): Promise<NodeJS.ReadableStream> {
+    return this.#container.getArchive({ path });
+  }
+
+  /** Ends all processes and makes an image with exactly this configuration; returns its identifier. */
+  async commit(config: ImageConfig): Promise<string> {
+    if (this.#started) {
+      await this.#removeEmulatorDirectory();
+      await ignoreStatus([409], this.#container.kill()); // 409: has ended by itself
+    }
+    // The engine adds the container's labels to the image's; these must not stay in it.
+    const own = { ...config.Labels, [INSTANCE_LABEL]: "", [KIND_LABEL]: "image" };
+    const { Id } = (await this.#container.commit({
+      _query: { container: this.#container.id },
+      _body: { ...config, Labels: { ...own, [BUILDER_LABEL]: "" } },
+    })) as { Id: string };
+    return Id;
+  }
+
+  /** As root and by its path: the layer's own user and PATH may be anything. */
+  async #removeEmulatorDirectory(): Promise<void> {
+    const exec = await this.#container.exec({
+      Cmd: ["/bin/rm", "-rf", EMULATOR_DIRECTORY],
+      User: "0",
+      WorkingDir: "/",
+    });
+    await exec.start({ Detach: false });
+  }
+
+  async remove(): Promise<void> {
+    await ignoreStatus([404, 409], this.#container.remove({ force: true, v: true }));
+  }
+}
+
+/** Go's `fs.ModeDir`, the highest bit of a mode. */
+const DIRECTORY_BIT = 2 ** 31;
+
+/** Removes the containers of builds that died with their emulator; returns how many. */
+export async function removeLeftoverBuilds(docker: Docker, instance: string): Promise<number> {
+  const containers = await docker.listContainers({
+    all: true,
+    filters: { label: [`${INSTANCE_LABEL}=${instance}`, `${KIND_LABEL}=build`] },
+  });
+  const leftover = containers.filter(({ Labels }) => Labels[BUILDER_LABEL] !== BUILDER);
+  for (const { Id } of leftover) {
+    await ignoreStatus([404, 409], docker.getContainer(Id).remove({ force: true, v: true }));
+  }
+  return leftover.length;
+}
