@@ -36,7 +36,7 @@ test("the file that parhelia init writes changes nothing, nor do its lines once 
   const defaults = valuesOf("").filter(({ value }) => value !== undefined);
   expect(changed).toEqual(defaults);
   for (const { key } of settings) {
-    expect(uncommented).toMatch(new RegExp(`^${key.split(".").at(-1) ?? key}\\b`, "m"));
+    expect(uncommented).toMatch(new RegExp(`^\\[?${key.split(".").at(-1) ?? key}\\b`, "m"));
   }
 });
 

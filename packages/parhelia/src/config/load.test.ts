@@ -159,11 +159,15 @@ describe("what is wrong", () => {
   test.each([
     ['target = "lokal"', 'target must be "local" or "modal", not "lokal"; did you mean local?'],
     ["target = 1979-05-27", 'target must be "local" or "modal", not a date'],
+    [
+      "modal.region = 3",
+      'modal.region must be a region such as "us-east", or a list of them, not 3',
+    ],
     ["sandbox = 3", "sandbox must be a section, not 3"],
     ["[[sandbox]]", "sandbox must be a section, not [{}]"],
     ["sandbox.cpu = 0", "sandbox.cpu must be more than 0, not 0"],
-    ["sandbox.cpu = nan", "sandbox.cpu must be a number, not null"],
-    ["sandbox.memory_mib = 0.5", "sandbox.memory_mib must be a whole number of MiB, not 0.5"],
+    ["sandbox.cpu = nan", "sandbox.cpu must be a number, not NaN"],
+    ["sandbox.memory_mib = 0.5", "sandbox.memory_mib must be a whole number, not 0.5"],
     ["sandbox.memory_mib = 64", "sandbox.memory_mib must be at least 128, not 64"],
     ["sandbox.cpu_limit = 2", "sandbox.cpu_limit must be at least cpu, which is 4, not 2"],
     ['sandbox.timeout = "25h"', 'sandbox.timeout must be between 1s and 24h, not "25h"'],
@@ -171,7 +175,7 @@ describe("what is wrong", () => {
     ["sandbox.timeout = 24", "sandbox.timeout must be a string, not 24"],
     [
       'modal.region = "Us East"',
-      'modal.region must be a region such as "us-east", or a list of them, not "Us East"',
+      'modal.region must be a Modal region such as us-east, not "Us East"',
     ],
     [
       'image.claude_code = "latest"',
@@ -188,6 +192,7 @@ describe("what is wrong", () => {
 
   test.each([
     ["a syntax error", "[sandbox]\n\ncpu =\n", "parhelia.toml:3: not TOML: "],
+    ["a value on the next line", "[sandbox]\ncpu =\n4\n", "parhelia.toml:2: not TOML: "],
     ["a key twice", 'target = "local"\ntarget = "modal"\n', "parhelia.toml:2: not TOML: "],
     ["another encoding", Buffer.from('target = "l\xf6cal"', "latin1"), "cannot read parhelia.toml"],
   ])("%s is an error of its own", (_title, text, message) => {

@@ -39,6 +39,7 @@ function complaint(issue: z.core.$ZodIssue, value: unknown): string {
 const typeNames: Readonly<Record<string, string>> = {
   string: "a string",
   number: "a number",
+  int: "a whole number",
   array: "a list",
   object: "a section",
   record: "a section",
@@ -86,8 +87,9 @@ function keyName(path: ValuePath): string {
 /** Values of `[env]` are not repeated: one may be a secret that should not stand there. */
 function show(value: unknown, path: readonly PropertyKey[]): string {
   if (value instanceof Date) return "a date";
-  if (isTable(value)) return "a section";
   if (path[0] === "env") return `a ${typeof value}`;
+  if (typeof value === "number") return String(value);
+  if (isTable(value)) return "a section";
   return value === undefined ? "nothing" : JSON.stringify(value);
 }
 

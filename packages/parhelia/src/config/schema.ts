@@ -39,7 +39,7 @@ const region = text.regex(/^[a-z]+(-[a-z]+)*$/, "must be a Modal region such as 
 const cores = z.number().gt(0, "must be more than 0").max(64, "must be at most 64");
 
 const memoryMib = z
-  .int("must be a whole number of MiB")
+  .int()
   .min(128, "must be at least 128")
   .max(344_064, "must be at most 344064 (336 GiB)");
 

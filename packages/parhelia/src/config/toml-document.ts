@@ -43,8 +43,15 @@ function parse(text: string): AST.TOMLProgram {
     return parseTOML(text, { tomlVersion: "1.0" });
   } catch (error) {
     if (!(error instanceof ParseError)) throw error;
-    throw new TomlSyntaxError(error.message, error.lineNumber);
+    throw new TomlSyntaxError(error.message, lineOfMistake(text, error));
   }
+}
+
+/** At the start of a line or the end of the file, the parser still waited for what came before. */
+function lineOfMistake(text: string, { message, column, lineNumber, index }: ParseError): number {
+  const waiting = /unspecified|same line|unterminated/i.test(message);
+  if (column > 0 || !waiting) return lineNumber;
+  return text.slice(0, index).trimEnd().split("\n").length;
 }
 
 function indexNode(
