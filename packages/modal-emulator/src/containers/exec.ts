@@ -144,7 +144,7 @@ export class Exec {
       if (exitCode !== undefined) return exitCode;
       const elapsedMs = Date.now() - this.#startedAtMs;
       const lookInMs = Math.min(LOOK_LONGEST_MS, Math.max(LOOK_SHORTEST_MS, elapsedMs / 10));
-      const look = AbortSignal.timeout(lookInMs);
+      const look = AbortSignal.timeout(Math.ceil(lookInMs));
       try {
         await once(this.#events, "settled", { signal: AbortSignal.any([signal, look]) });
       } catch (error) {

@@ -40,7 +40,7 @@ export function taskRouterService(
   return {
     sandboxWaitUntilReady: async ({ taskId, timeout }, { signal }) => {
       const timeoutMs = Math.min(LONGEST_READY_WAIT_MS, Math.max(0, timeout) * 1000);
-      const deadline = AbortSignal.timeout(timeoutMs);
+      const deadline = AbortSignal.timeout(Math.ceil(timeoutMs));
       const sandbox = sandboxes.byTask(taskId);
       try {
         const readyAtMs = await sandbox.waitUntilReady(AbortSignal.any([signal, deadline]));
