@@ -10,83 +10,13 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { BuildOptions } from "esbuild";
 import { build } from "esbuild";
+import type { Bundle } from "./bundles.ts";
+import { allBundles } from "./bundles.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const parhelia = join(root, "packages/parhelia");
 const emulator = join(root, "packages/modal-emulator");
-
-/** CommonJS dependencies inside an ES module bundle call `require`, `__filename` and `__dirname`. */
-const COMMONJS_BANNER = [
-  'import { createRequire as __createRequire } from "node:module";',
-  'import { fileURLToPath as __fileURLToPath } from "node:url";',
-  'import { dirname as __dirnameOf } from "node:path";',
-  "const require = __createRequire(import.meta.url);",
-  "const __filename = __fileURLToPath(import.meta.url);",
-  "const __dirname = __dirnameOf(__filename);",
-].join("\n");
-
-/** For Node: everything included, except optional native parts of ssh2, which the engine's client loads. */
-const PROGRAM: BuildOptions = {
-  bundle: true,
-  platform: "node",
-  target: "node22",
-  format: "esm",
-  conditions: ["source"],
-  banner: { js: COMMONJS_BANNER },
-  external: ["cpu-features", "*.node"],
-  legalComments: "none",
-  logLevel: "warning",
-};
-
-/** For programs that import it: dependencies stay imports. */
-const LIBRARY: BuildOptions = { ...PROGRAM, banner: {}, packages: "external", splitting: true };
-
-/**
- * Minified, and without anything that depends on where it was built: the image gets it as content, and
- * the same bytes are the same image layer (decision D4).
- */
-const CONTAINER_PROGRAM: BuildOptions = {
-  bundle: true,
-  platform: "node",
-  target: "esnext",
-  format: "esm",
-  minify: true,
-  charset: "utf8",
-  entryNames: "parhelia-container",
-  // Bun takes the file as it is: it neither transpiles it nor keeps a copy in a cache.
-  banner: { js: "// @bun" },
-  legalComments: "none",
-  logLevel: "warning",
-};
-
-interface Bundle {
-  readonly entries: readonly string[];
-  readonly outdir: string;
-  readonly options: BuildOptions;
-}
-
-const BUNDLES: readonly Bundle[] = [
-  {
-    entries: [join(parhelia, "container/main.ts")],
-    outdir: join(parhelia, "dist/container"),
-    options: CONTAINER_PROGRAM,
-  },
-  {
-    // Split, so that each command loads only what it uses.
-    entries: [join(parhelia, "src/cli/main.ts")],
-    outdir: join(parhelia, "dist/cli"),
-    options: { ...PROGRAM, splitting: true, chunkNames: "chunks/[name]-[hash]" },
-  },
-  { entries: [join(parhelia, "src/index.ts")], outdir: join(parhelia, "dist"), options: LIBRARY },
-  { entries: [join(emulator, "src/main.ts")], outdir: join(emulator, "dist"), options: PROGRAM },
-  {
-    entries: [join(emulator, "src/index.ts"), join(emulator, "src/admin.ts")],
-    outdir: join(emulator, "dist"),
-    options: LIBRARY,
-  },
-];
 
 /** Every file of this build. */
 const built = new Set<string>();
@@ -161,7 +91,7 @@ function say(line: string): void {
 
 const results = await Promise.allSettled([
   copyContainerFiles(),
-  ...BUNDLES.map(bundle),
+  ...allBundles(root).map(bundle),
   declareTypes(),
 ]);
 for (const result of results) {

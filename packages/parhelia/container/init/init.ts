@@ -32,5 +32,6 @@ export async function init(): Promise<void> {
     process.exit(1);
   }
   writeLog(`parhelia-init ready ${Math.round(performance.now())}ms`);
+  launcher?.resume();
   supervise();
 }

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { lchownSync, mkdirSync } from "node:fs";
+import { lchownSync, mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import {
   CONTAINER_PROGRAM,
@@ -16,13 +16,16 @@ const STOP_TIMEOUT_MS = 1_000;
 
 /** The launcher, running in the background. */
 export interface McpLauncher {
+  /** Lets it work. */
+  resume(): void;
   /** Ends it and what it started. */
   stop(): Promise<void>;
 }
 
 /**
  * Starts the MCP launcher as the sandbox's user (SPEC-01.13 step 3, decision D8) and does not wait for
- * it. How it ends is logged and changes nothing else.
+ * it. Until `resume` it is held: its own start would compete with the steps that lead to ready. How it
+ * ends is logged and changes nothing else.
  */
 export function startMcpServers(environment: Environment): McpLauncher {
   prepareReport();
@@ -34,20 +37,33 @@ export function startMcpServers(environment: Environment): McpLauncher {
     detached: true,
     stdio: ["ignore", "inherit", "inherit"],
   });
+  let running = true;
+  let stopping = false;
+  /** To the launcher's whole process group; its number may be another's once the launcher has ended. */
+  const signal = (name: NodeJS.Signals) => {
+    if (running && child.pid !== undefined) process.kill(-child.pid, name);
+  };
+  signal("SIGSTOP");
   const ended = new Promise<void>((resolve) => {
     child.on("error", (error) => {
       writeLog(`parhelia-mcp-launcher could not be started: ${error.message}`);
+      running = false;
       resolve();
     });
-    child.on("exit", (code, signal) => {
-      if (code !== 0) writeLog(`parhelia-mcp-launcher ended with ${signal ?? `status ${code}`}`);
+    child.on("exit", (code, endedBy) => {
+      running = false;
+      if (code !== 0 && !stopping)
+        writeLog(`parhelia-mcp-launcher ended with ${endedBy ?? `status ${code}`}`);
       resolve();
     });
   });
   return {
+    resume: () => signal("SIGCONT"),
     async stop() {
-      signalGroup(child.pid, "SIGTERM");
-      const kill = setTimeout(() => signalGroup(child.pid, "SIGKILL"), STOP_TIMEOUT_MS);
+      stopping = true;
+      signal("SIGTERM");
+      signal("SIGCONT");
+      const kill = setTimeout(() => signal("SIGKILL"), STOP_TIMEOUT_MS);
       await ended;
       clearTimeout(kill);
     },
@@ -59,14 +75,6 @@ function prepareReport(): void {
   const directory = dirname(MCP_REPORT_TARGET);
   mkdirSync(directory, { recursive: true, mode: 0o755 });
   lchownSync(directory, SANDBOX_USER.uid, SANDBOX_USER.gid);
+  rmSync(MCP_REPORT_TARGET, { force: true });
   replaceWithLink(MCP_REPORT_FILE, MCP_REPORT_TARGET);
-}
-
-function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, signal);
-  } catch {
-    // The whole group has ended.
-  }
 }

@@ -17,10 +17,10 @@ export function runMcpLauncher(): void {
 
 /** What goes to the sandbox's log: one line, and one more for each problem. */
 export function summarize({ source, state, servers, problems }: McpReport): string {
-  if (state === "absent") return "parhelia-mcp-launcher no servers configured";
+  if (state === "absent") return "parhelia-mcp-launcher configured: none";
   const names = servers.map(({ name, transport }) => `${name} (${transport})`);
   return [
-    `parhelia-mcp-launcher ${servers.length} servers${names.length > 0 ? `: ${names.join(", ")}` : ""}`,
+    `parhelia-mcp-launcher configured: ${names.join(", ") || "none"}`,
     ...problems.map((problem) => `parhelia-mcp-launcher ${source} ${problem}`),
   ].join("\n");
 }

@@ -46,7 +46,7 @@ export function encodeFrame(
 
 /**
  * Takes the whole frames off the front of `bytes`.
- * @returns them, and the bytes that are left: the beginning of a frame, or none.
+ * @returns them, and the bytes that are left: the beginning of a frame, or none. Both are views of `bytes`.
  * @throws RangeError when these are no frames.
  */
 export function decodeFrames(bytes: Uint8Array): { frames: Frame[]; rest: Uint8Array } {
@@ -63,11 +63,11 @@ export function decodeFrames(bytes: Uint8Array): { frames: Frame[]; rest: Uint8A
     frames.push({
       connection: view.getUint32(offset),
       kind,
-      payload: bytes.slice(offset + HEADER_BYTES, end),
+      payload: bytes.subarray(offset + HEADER_BYTES, end),
     });
     offset = end;
   }
-  return { frames, rest: bytes.slice(offset) };
+  return { frames, rest: bytes.subarray(offset) };
 }
 
 /** A number below 2³² as a payload. */

@@ -64,7 +64,8 @@ export function createRelay(send: (frame: Uint8Array) => void): Relay {
     } else if (kind === "close") {
       connections.delete(id);
       connection.sentEnd = connection.receivedEnd = true;
-      socket.destroy();
+      // As the program at the other end saw it: broken off, not ended.
+      socket.resetAndDestroy();
     } else if (kind === "credit") {
       connection.credit += readNumber(payload);
       if (connection.credit > 0) socket.resume();

@@ -1,0 +1,149 @@
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { writeFileAtomically } from "../write-file.ts";
+import { linkTo } from "./home-link.ts";
+import { assembleSessionConfig } from "./session-config.ts";
+import { prepareVolume } from "./volume.ts";
+
+/** The tests' own user: only root could give files away. */
+const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+
+let root: string;
+const at = (path: string) => join(root, path);
+beforeEach(() => (root = mkdtempSync(join(tmpdir(), "parhelia-init-"))));
+afterEach(() => rmSync(root, { recursive: true }));
+
+describe("the link to the configuration (SPEC-01.13 step 1, SPEC-01.AC6)", () => {
+  test("is made, and stays when it is right", () => {
+    expect(linkTo(at(".claude"), "/target")).toBeNull();
+    const made = lstatSync(at(".claude")).ino;
+    expect(linkTo(at(".claude"), "/target")).toBeNull();
+    expect(readlinkSync(at(".claude"))).toBe("/target");
+    expect(lstatSync(at(".claude")).ino).toBe(made);
+  });
+
+  test("replaces a link that leads elsewhere, without following it", () => {
+    mkdirSync(at("elsewhere"));
+    symlinkSync(at("elsewhere"), at(".claude"));
+    expect(linkTo(at(".claude"), "/target")).toBeNull();
+    expect(readlinkSync(at(".claude"))).toBe("/target");
+    expect(readdirSync(at("elsewhere"))).toEqual([]);
+  });
+
+  test("moves an existing directory aside, with what is in it", () => {
+    mkdirSync(at(".claude"));
+    writeFileSync(at(".claude/history.jsonl"), "kept");
+    const movedTo = linkTo(at(".claude"), "/target", new Date("2026-11-23T19:16:29.123Z"));
+    expect(movedTo).toBe(at(".claude.moved-20261123T191629Z"));
+    expect(readFileSync(at(".claude.moved-20261123T191629Z/history.jsonl"), "utf8")).toBe("kept");
+    expect(readlinkSync(at(".claude"))).toBe("/target");
+  });
+});
+
+describe("the volume's structure (SPEC-01.12, D6)", () => {
+  const directories = () => [at("vol"), at("vol/config")].map((path) => ({ path, ...owner }));
+
+  test("is made, kept with its content, and made safe again", () => {
+    prepareVolume(directories());
+    writeFileSync(at("vol/config/kept"), "");
+    rmSync(at("vol/config/kept"));
+    mkdirSync(at("vol/config/inner"), { mode: 0o700 });
+    statSync(at("vol"));
+    prepareVolume(directories());
+    expect(statSync(at("vol/config")).mode & 0o7777).toBe(0o755);
+    expect(statSync(at("vol/config/inner")).mode & 0o7777).toBe(0o700);
+  });
+
+  test("a directory that others could write is closed", () => {
+    mkdirSync(at("vol"), { mode: 0o777 });
+    prepareVolume(directories());
+    expect(statSync(at("vol")).mode & 0o7777).toBe(0o755);
+  });
+
+  test("a link in a directory's place is refused, not followed", () => {
+    mkdirSync(at("vol"));
+    symlinkSync("/etc", at("vol/config"));
+    expect(() => prepareVolume(directories())).toThrow(`${at("vol/config")} is not a directory`);
+  });
+});
+
+describe("the session's own Claude configuration (D7)", () => {
+  const key = `sk-ant-${"x".repeat(40)}-the-last-20-chars-ok`;
+  const assemble = (apiKey?: string) => {
+    assembleSessionConfig({ from: at("shared"), to: at("own"), owner, apiKey, trusted: ["/work"] });
+    return JSON.parse(readFileSync(at("own/.claude.json"), "utf8")) as Record<string, unknown>;
+  };
+  beforeEach(() => {
+    mkdirSync(at("shared/skills"), { recursive: true });
+    writeFileSync(at("shared/settings.json"), "{}");
+    writeFileSync(at("shared/.claude.json"), '{"userID":"of somebody else"}');
+    writeFileSync(at("shared/history.jsonl"), "");
+  });
+
+  test("links what is shared and exists, and nothing else", () => {
+    assemble();
+    expect(readdirSync(at("own")).sort()).toEqual([".claude.json", "settings.json", "skills"]);
+    expect(readlinkSync(at("own/skills"))).toBe(at("shared/skills"));
+    expect(statSync(at("own")).mode & 0o777).toBe(0o700);
+    expect(statSync(at("own/.claude.json")).mode & 0o777).toBe(0o600);
+  });
+
+  test("answers the questions of Claude Code's first start", () => {
+    expect(assemble(key)).toEqual({
+      theme: "dark",
+      hasCompletedOnboarding: true,
+      projects: { "/work": { hasTrustDialogAccepted: true } },
+      customApiKeyResponses: { approved: ["the-last-20-chars-ok".slice(-20)], rejected: [] },
+    });
+    expect(readFileSync(at("own/.claude.json"), "utf8")).not.toContain(key);
+  });
+
+  test("SPEC-01.AC4: stores nothing of a key so short that its tail would be most of it", () => {
+    expect(assemble("short-secret-of-a-test")).not.toHaveProperty("customApiKeyResponses");
+  });
+
+  test("keeps what the session wrote before a restart", () => {
+    assemble();
+    const own = { theme: "light", machineID: "m", projects: { "/work": { history: [1] } } };
+    writeFileSync(at("own/.claude.json"), JSON.stringify(own));
+    rmSync(at("own/skills"));
+    mkdirSync(at("own/skills"));
+    expect(assemble()).toEqual({
+      theme: "light",
+      machineID: "m",
+      hasCompletedOnboarding: true,
+      projects: { "/work": { history: [1], hasTrustDialogAccepted: true } },
+    });
+    expect(lstatSync(at("own/skills")).isDirectory()).toBe(true);
+  });
+
+  test("names a file with which Claude Code would not start", () => {
+    mkdirSync(at("own"));
+    writeFileSync(at("own/.claude.json"), "{");
+    expect(() => assemble()).toThrow(`${at("own/.claude.json")} is not valid JSON`);
+  });
+});
+
+test("a file is written in one piece, and a link in the way is not followed", () => {
+  writeFileSync(at("victim"), "untouched");
+  symlinkSync(at("victim"), at("file.new"));
+  writeFileAtomically(at("file"), "content", { mode: 0o640, owner });
+  expect(readFileSync(at("file"), "utf8")).toBe("content");
+  expect(statSync(at("file")).mode & 0o777).toBe(0o640);
+  expect(readFileSync(at("victim"), "utf8")).toBe("untouched");
+  expect(existsSync(at("file.new"))).toBe(false);
+});
