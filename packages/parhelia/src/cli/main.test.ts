@@ -74,6 +74,20 @@ describe("the program", () => {
   });
 });
 
+test("output that cannot be written is an error", async () => {
+  const result = await runProgram(
+    "sh",
+    ["-c", `"$0" "$1" config show > /dev/full`, process.execPath, MAIN],
+    {
+      cwd: home,
+      env: environment(),
+      timeoutMs: TIMEOUT_MS,
+    },
+  );
+  expect(result.exitStatus).toBe(1);
+  expect(result.stderr).toMatch(/^error: .*ENOSPC.*\nhint: .*\n$/);
+});
+
 describe("interruption", () => {
   const module = JSON.stringify(new URL("interrupt.ts", import.meta.url).href);
   const program = (body: string): readonly string[] => [

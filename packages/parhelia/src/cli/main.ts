@@ -12,9 +12,10 @@ const interrupt = new Interrupt();
 
 // Whoever read our output has enough (`parhelia ls | head -1`): that is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0);
-  throw error;
+  process.exit(error.code === "EPIPE" ? 0 : report(error));
 });
+// What fails outside of the command's own promise, such as a connection that breaks late.
+process.on("uncaughtException", (error) => process.exit(report(error)));
 
 process.exit(await main(process.argv.slice(2)));
 
@@ -28,14 +29,19 @@ async function main(argv: readonly string[]): Promise<number> {
     });
     return interrupt.exitStatus ?? exitStatus;
   } catch (error) {
-    const failure = describeFailure(error, process.env);
-    // What a command throws because it was interrupted is only the way out.
-    const text = interrupt.exitStatus === undefined ? failure.text : "interrupted";
-    if (text !== "") logLine(text);
-    return interrupt.exitStatus ?? failure.exitStatus;
+    return report(error);
   } finally {
     await new Promise((resolve) => process.stdout.write("", resolve));
   }
+}
+
+/** Tells the user; returns the exit status. */
+function report(error: unknown): number {
+  const failure = describeFailure(error, process.env);
+  // What a command throws because it was interrupted is only the way out.
+  const text = interrupt.exitStatus === undefined ? failure.text : "interrupted";
+  if (text !== "") logLine(text);
+  return interrupt.exitStatus ?? failure.exitStatus;
 }
 
 function createContext(flags: GlobalFlags): CommandContext {
