@@ -45,17 +45,17 @@ interface ArgumentBase {
 }
 
 /** Exactly one word. */
-export interface RequiredSpec extends ArgumentBase {
+interface RequiredSpec extends ArgumentBase {
   readonly kind: "required";
 }
 
 /** A word that may be missing. It may stand before required ones: `run [NAME] PROMPT`. */
-export interface OptionalSpec extends ArgumentBase {
+interface OptionalSpec extends ArgumentBase {
   readonly kind: "optional";
 }
 
 /** Several words; the last argument. */
-export interface ListSpec extends ArgumentBase {
+interface ListSpec extends ArgumentBase {
   /** `variadic`: all words that are left; `rest`: everything after `--`, untouched. */
   readonly kind: "variadic" | "rest";
   readonly atLeastOne: boolean;

@@ -139,7 +139,7 @@ function listValues(values: ConfigValues, sourceOf: (path: ValuePath) => Source)
 }
 
 /** A guess by the name of an environment variable: such values are not shown, and warned about. */
-export function looksLikeSecret(name: string): boolean {
+function looksLikeSecret(name: string): boolean {
   return /(_KEY|_TOKEN|_SECRET|PASSWORD)$/i.test(name);
 }
 

@@ -5,7 +5,7 @@ import { SystemError, UserError } from "../errors.ts";
 import { exactVersion } from "./schema.ts";
 
 /** Name of the lock file. */
-export const LOCK_FILE_NAME = "parhelia.lock";
+const LOCK_FILE_NAME = "parhelia.lock";
 
 const pinned = z.strictObject({
   /** SHA-512 of the npm tarball in SRI form. */

@@ -15,10 +15,10 @@ declare module "zod" {
 }
 
 /** Longest life of a sandbox on Modal, in milliseconds. */
-export const MAX_TIMEOUT_MS = 24 * HOUR_MS;
+const MAX_TIMEOUT_MS = 24 * HOUR_MS;
 
 /** Secrets that a sandbox gets when they exist; nobody has to make them (SPEC-01.14). */
-export const DEFAULT_SECRET_NAMES: readonly string[] = ["anthropic-api-key", "github-token"];
+const DEFAULT_SECRET_NAMES: readonly string[] = ["anthropic-api-key", "github-token"];
 
 const text = z.string().min(1, "must not be empty");
 

@@ -19,7 +19,7 @@ export const cpuVariant: Variant = {
 };
 
 /** Inference, training, CUDA; ten to fifty times as expensive. */
-export const gpuVariant: Variant = {
+const gpuVariant: Variant = {
   name: "parhelia-gpu",
   cpu: 4,
   memoryMiB: 16_384,
