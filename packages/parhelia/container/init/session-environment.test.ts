@@ -30,7 +30,6 @@ describe("the session's environment", () => {
       LANG: "C.UTF-8",
       CLAUDE_CONFIG_DIR: "/var/lib/parhelia/claude",
       DISABLE_UPDATES: "1",
-      CLAUDE_CODE_SUBPROCESS_ENV_SCRUB: "1",
       CLAUDE_CODE_TMUX_TRUECOLOR: "1",
       PARHELIA_WORKSPACE: "/vol/parhelia/workspaces",
     });

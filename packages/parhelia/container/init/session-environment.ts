@@ -28,8 +28,6 @@ const DEFAULTS: Environment = {
   CLAUDE_CONFIG_DIR: SESSION_CLAUDE_DIR,
   // The version of the image is the version that runs (decision D5).
   DISABLE_UPDATES: "1",
-  // Claude's own sub-processes do not see its credentials.
-  CLAUDE_CODE_SUBPROCESS_ENV_SCRUB: "1",
   CLAUDE_CODE_TMUX_TRUECOLOR: "1",
   PARHELIA_WORKSPACE: WORKSPACES_DIR,
 };

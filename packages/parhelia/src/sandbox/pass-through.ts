@@ -1,5 +1,6 @@
 import type { Readable, Writable } from "node:stream";
 import { once } from "node:events";
+import { coalesce } from "./coalesce.ts";
 import type { RunningCommand } from "./exec.ts";
 
 /** The streams of the program that a command is passed through to. */
@@ -60,7 +61,7 @@ async function pumpInput(
   };
   finished.addEventListener("abort", stop);
   try {
-    for await (const chunk of source as AsyncIterable<Buffer>) await writer.write(chunk);
+    for await (const chunk of coalesce(source)) await writer.write(chunk);
     await writer.close();
   } catch {
     // The command has ended, or closed its input: what it left unread has nowhere to go.
