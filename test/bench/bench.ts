@@ -126,7 +126,13 @@ function printRatio(label: string, measuredOne: Measured, base: Measured, bar: n
 function printRoundTrips(rounds: readonly RoundTrip[]): void {
   const count = String(rounds.length).padStart(4);
   print(`${"sequential round trips to ready".padEnd(40)}${count}      (bar ${ROUND_TRIPS_BAR})`);
-  for (const [index, methods] of rounds.entries()) print(`  ${index + 1}. ${methods.join(", ")}`);
+  for (const [index, methods] of rounds.entries())
+    print(`  ${index + 1}. ${methods.map(shortName).join(", ")}`);
+}
+
+/** `AppGetOrCreate` of `/modal.client.ModalClient/AppGetOrCreate`. */
+function shortName(method: string): string {
+  return method.slice(method.lastIndexOf("/") + 1);
 }
 
 await main();

@@ -114,7 +114,7 @@ export class ParheliaHome {
   async cleanUp(): Promise<void> {
     if (existsSync(this.stateDirectory)) {
       await this.succeed(["local", "stop"]);
-      await this.succeed(["local", "prune", "--yes"]);
+      await this.succeed(["local", "prune", "--volumes", "--secrets", "--yes"]);
       const left = await this.leftInEngine();
       if (left.length > 0) throw new Error(`left in the engine: ${left.join(", ")}`);
     }
