@@ -24,7 +24,7 @@ describe("./quickstart", () => {
     await home.succeed(["stop", "quickstart"]);
   }, 2 * BUILD_TIMEOUT_MS);
 
-  test("ends with 0, the first time and the second", () => {
+  test("SPEC-01.01: ends with 0, the first time and the second", () => {
     expect(first, first.stdout + first.stderr).toMatchObject({ exitStatus: 0 });
     expect(second, second.stdout + second.stderr).toMatchObject({ exitStatus: 0 });
   });
@@ -33,7 +33,7 @@ describe("./quickstart", () => {
     expect(first.stdout).toMatch(/✓ AC1 .*claude --version\n\s+\d+\.\d+\.\d+ \(Claude Code\)\n/);
   });
 
-  test("SPEC-01.AC3: a file outlives the sandbox that wrote it", () => {
+  test("SPEC-01.AC3, SPEC-01.03: a file outlives the sandbox that wrote it", () => {
     expect(first.stdout).toMatch(/✓ AC3 .*after stop and up\)\n\s+written before the restart\n/);
   });
 
@@ -52,6 +52,11 @@ describe("./quickstart", () => {
 
   test("SPEC-01.AC7: the tmux session is there", () => {
     expect(first.stdout).toMatch(/✓ AC7 .*tmux has-session -t main\n/);
+  });
+
+  test("SPEC-01.05: uses the published image, the second time", () => {
+    expect(second.stdout).toContain("image parhelia-cpu is published");
+    expect(second.stdout).not.toContain("building the image");
   });
 
   test("goes on with the session that runs, the second time", () => {

@@ -19,8 +19,14 @@ export default async function globalSetup(project: TestProject): Promise<() => P
   const home = new ParheliaHome(kept);
   project.provide("sharedHome", home.directory);
   return async () => {
-    if (kept === undefined) await home.cleanUp();
-    else await home.succeed(["local", "stop"]);
-    await endPreparedEngine();
+    try {
+      if (kept === undefined) await home.cleanUp();
+      else await home.succeed(["local", "stop"]);
+      await endPreparedEngine();
+    } catch (error) {
+      // Vitest prints what its clean-up throws, and ends with 0 all the same.
+      process.exitCode = 1;
+      throw error;
+    }
   };
 }
