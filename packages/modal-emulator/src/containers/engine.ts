@@ -111,11 +111,18 @@ function rejectOn(signal: AbortSignal): Promise<never> {
 function connect(address: string): Docker | string {
   if (address.startsWith("unix://")) {
     const socketPath = address.slice("unix://".length);
-    return existsSync(socketPath) ? new Docker({ socketPath }) : "no such socket";
+    return existsSync(socketPath) ? socketClient(socketPath) : "no such socket";
   }
   if (!/^(tcp|https?):\/\//.test(address)) return "only unix:// and tcp:// addresses are supported";
   const url = new URL(address.replace(/^tcp:/, "http:"));
-  return new Docker({ host: url.hostname, port: url.port || 2375, protocol: "http" });
+  // Whether it speaks TLS, and with which certificates, the client reads from DOCKER_TLS_VERIFY and so on.
+  return new Docker({ host: url.hostname, port: url.port || 2375 });
+}
+
+/** The client takes what it is not given from DOCKER_HOST, which is not what this socket is about. */
+function socketClient(socketPath: string): Docker {
+  const nothingElse = { host: undefined, port: undefined, ca: undefined, cert: undefined };
+  return new Docker({ socketPath, protocol: "http", ...(nothingElse as object) });
 }
 
 function describeConnectError(error: unknown): string {

@@ -1,4 +1,4 @@
-import pc from "picocolors";
+import { styleText } from "node:util";
 import type { BuildStep } from "../modal/images.ts";
 import { formatDuration } from "../units.ts";
 
@@ -48,13 +48,13 @@ function liveProgress(stream: NodeJS.WriteStream): BuildProgress {
     const elapsed = formatDuration(performance.now() - stepStartMs);
     const head = `${FRAMES[frame++ % FRAMES.length] ?? ""} ${step.number}/${step.total} ${step.name} ${elapsed} `;
     const room = Math.max(0, stream.columns - head.length - 1);
-    stream.write(`\r\u001b[K${head}${pc.dim(lastLine.slice(0, room))}`);
+    stream.write(`\r\u001b[K${head}${styleText("dim", lastLine.slice(0, room), { stream })}`);
   };
   const finishStep = () => {
     if (step === undefined) return;
     const elapsed = formatDuration(performance.now() - stepStartMs);
     stream.write(
-      `\r\u001b[K${pc.green("✓")} ${step.number}/${step.total} ${step.name} ${elapsed}\n`,
+      `\r\u001b[K${styleText("green", "✓", { stream })} ${step.number}/${step.total} ${step.name} ${elapsed}\n`,
     );
     step = undefined;
   };
