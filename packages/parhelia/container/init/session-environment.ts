@@ -22,7 +22,11 @@ const IDENTITY: Readonly<
   SHELL: { default: "/bin/bash", ofRoot: ["/bin/sh", "/bin/bash"] },
 };
 
-/** How Claude Code behaves in a sandbox. */
+/**
+ * How Claude Code behaves in a sandbox. Not among them: CLAUDE_CODE_SUBPROCESS_ENV_SCRUB, with which it
+ * does not start without bubblewrap, nor runs a command where user namespaces are not allowed, as in a
+ * container (2.1.330).
+ */
 const DEFAULTS: Environment = {
   LANG: "C.UTF-8",
   CLAUDE_CONFIG_DIR: SESSION_CLAUDE_DIR,
