@@ -96,7 +96,10 @@ describe("--id", () => {
       expect(readFileSync(join(root, "exec/exec-1.pid"), "utf8")).toMatch(
         new RegExp(`^${child.pid ?? 0} \\d+\\n$`),
       );
-      expect(exec(["--signal", "INT", "exec-1"])).toMatchObject({ status: 0, stderr: "" });
+      expect(exec(["--signal", detached ? "INT" : "SIGINT", "exec-1"])).toMatchObject({
+        status: 0,
+        stderr: "",
+      });
       const [code, signal] = (await ended) as [number | null, string | null];
       expect(code ?? signal).toBe("SIGINT");
     },
@@ -114,6 +117,12 @@ describe("--id", () => {
     });
     sweepExecRecords(join(root, "exec"));
     expect(existsSync(join(root, "exec/exec-2.pid"))).toBe(false);
+  });
+
+  test("a record that is just being written stays", () => {
+    writeFileSync(join(root, "exec/exec-4.pid"), "");
+    sweepExecRecords(join(root, "exec"));
+    expect(existsSync(join(root, "exec/exec-4.pid"))).toBe(true);
   });
 
   test("a process that only has the number of an ended command is left alone", async () => {

@@ -34,7 +34,14 @@ export function stopOnSignal(stopEverything: () => Promise<unknown>): void {
 
 /** Keeps the sandbox alive, and its records of execs short. */
 export function supervise(): void {
-  setInterval(() => sweepExecRecords(EXEC_DIR), SWEEP_INTERVAL_MS);
+  setInterval(() => {
+    try {
+      sweepExecRecords(EXEC_DIR);
+    } catch (error) {
+      // Untidy records are no reason to end a session.
+      writeLog(`parhelia-init could not tidy ${EXEC_DIR}: ${String(error)}`);
+    }
+  }, SWEEP_INTERVAL_MS);
 }
 
 /** Removes the records of execs that have ended: parhelia-exec becomes its command and cannot. */
@@ -42,7 +49,8 @@ export function sweepExecRecords(directory: string): void {
   for (const name of readdirSync(directory)) {
     const path = join(directory, name);
     const [pid = "", start = ""] = readFileSync(path, "utf8").trim().split(" ");
-    if (processStart(pid) !== start) rmSync(path, { force: true });
+    // An empty record is about to be written.
+    if (pid !== "" && processStart(pid) !== start) rmSync(path, { force: true });
   }
 }
 

@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SANDBOX_USER } from "../protocol/paths.ts";
 import type { Environment } from "./session-environment.ts";
@@ -24,7 +23,7 @@ export async function runAsUser(
 ): Promise<void> {
   // Into a file: pipes would cost init the loading of the stream modules, some 10 ms, and a server that
   // the command leaves running would hold them open.
-  const directory = mkdtempSync(join(tmpdir(), "parhelia-init-"));
+  const directory = mkdtempSync("/tmp/parhelia-init-");
   try {
     const file = join(directory, "output");
     const outcome = await runInto(file, argv, options);
