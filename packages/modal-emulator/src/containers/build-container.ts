@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { posix } from "node:path";
-import { Readable, type Writable } from "node:stream";
+import { Readable, Writable } from "node:stream";
 import { finished } from "node:stream/promises";
 import type Docker from "dockerode";
 import tar from "tar-stream";
@@ -58,21 +58,29 @@ export class BuildContainer {
   /** Runs a command to its end and returns its exit status. Its environment leaves no trace in the layer. */
   async run(command: BuildCommand): Promise<number> {
     await this.#start();
-    const exec = await this.#container.exec({
-      Cmd: [...command.words],
-      Env: [...command.env],
-      User: command.user,
-      WorkingDir: command.workingDirectory,
-      AttachStdout: true,
-      AttachStderr: true,
-    });
-    const stream = await exec.start({});
-    this.#docker.modem.demuxStream(stream, command.stdout, command.stderr);
-    await finished(stream, { writable: false });
+    const status = await this.#exec(
+      {
+        Cmd: [...command.words],
+        Env: [...command.env],
+        User: command.user,
+        WorkingDir: command.workingDirectory,
+      },
+      command.stdout,
+      command.stderr,
+    );
     for (const output of [command.stdout, command.stderr]) {
       output.end();
       await finished(output);
     }
+    return status;
+  }
+
+  async #exec(options: Docker.ExecCreateOptions, stdout: Writable, stderr: Writable) {
+    const attached = { ...options, AttachStdout: true, AttachStderr: true };
+    const exec = await this.#container.exec(attached);
+    const stream = await exec.start({});
+    this.#docker.modem.demuxStream(stream, stdout, stderr);
+    await finished(stream, { writable: false });
     const { ExitCode } = await exec.inspect();
     return ExitCode ?? 255;
   }
@@ -139,12 +147,9 @@ export class BuildContainer {
 
   /** As root and by its path: the layer's own user and PATH may be anything. */
   async #removeEmulatorDirectory(): Promise<void> {
-    const exec = await this.#container.exec({
-      Cmd: ["/bin/rm", "-rf", EMULATOR_DIRECTORY],
-      User: "0",
-      WorkingDir: "/",
-    });
-    await exec.start({ Detach: false });
+    const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+    const Cmd = ["/bin/rm", "-rf", EMULATOR_DIRECTORY];
+    await this.#exec({ Cmd, User: "0", WorkingDir: "/" }, silent, silent);
   }
 
   async remove(): Promise<void> {

@@ -53,7 +53,8 @@ export class BuildLog {
     const decoder = new StringDecoder("utf8");
     let rest = "";
     const take = (text: string) => {
-      const lines = (rest + text).split(/\r?\n|\r/);
+      // A carriage return at the very end may be the first half of a line's end.
+      const lines = (rest + text).split(/\r?\n|\r(?!$)/);
       rest = lines.pop() ?? "";
       for (const line of lines) onLine(this.write(line, stream));
     };
@@ -64,7 +65,7 @@ export class BuildLog {
       },
       final: (done) => {
         take(decoder.end());
-        if (rest !== "") onLine(this.write(rest, stream));
+        if (rest !== "") onLine(this.write(rest.replace(/\r$/, ""), stream));
         done();
       },
     });

@@ -54,7 +54,8 @@ export async function copyInto(
     if (from === undefined) {
       await copyFiles(copy, filesOfRequest(contextFiles, config.expand(word)));
     } else {
-      await copyFromImage(copy, await openImage(from), plainPath(config.expand(word)));
+      const path = plainPath(config.expand(word));
+      await copyFromImage(copy, await openImage(from), path);
     }
   }
 }
