@@ -61,12 +61,3 @@ export async function drain(socket: Duplex): Promise<void> {
   socket.resume();
   await finished(socket, { writable: false });
 }
-
-/** Sets the size of a process's terminal. */
-export async function resizeEngineExec(
-  exec: Docker.Exec,
-  rows: number,
-  columns: number,
-): Promise<void> {
-  await exec.resize({ h: rows, w: columns });
-}

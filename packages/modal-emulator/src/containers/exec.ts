@@ -7,12 +7,11 @@ import type { EngineConnection } from "./engine-connection.ts";
 import { engineMessage, withEngine } from "./engine-errors.ts";
 import {
   inspectEngineExec,
-  resizeEngineExec,
   startEngineExec,
   type EngineExec,
   type EngineExecState,
 } from "./engine-exec.ts";
-import { killExec, markedEnvironment } from "./exec-kill.ts";
+import { killProcess, withoutAnnouncement, withPrologue } from "./exec-prologue.ts";
 import { OffsetWriter, socketSink } from "./offset-writer.ts";
 import { Spool, type SpoolLimits } from "./spool.ts";
 import { demultiplex, terminalOutput, type OutputChunk, type OutputFd } from "./stdio.ts";
@@ -46,6 +45,7 @@ export interface ExecPlace {
 
 /** Readable as a whole up to the SDK's own largest read of 5 GB; a writer further ahead waits for its reader. */
 const OUTPUT_LIMITS: SpoolLimits = {
+  memoryBytes: 64 * 1024,
   segmentBytes: 64 * 1024 * 1024,
   retainedBytes: 6 * 1024 * 1024 * 1024,
   whenFull: "wait",
@@ -63,6 +63,9 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const LOOK_SHORTEST_MS = 100;
 const LOOK_LONGEST_MS = 2_000;
 
+/** The engines that can give a terminal its size when they start a command. */
+const CONSOLE_SIZE_API_VERSION = 1.42;
+
 /** How the engine begins its own message about a command that it could not start. */
 const START_FAILURE = "OCI runtime exec failed";
 
@@ -78,31 +81,27 @@ export class Exec {
   readonly #request: ExecRequest;
   readonly #engineExec: EngineExec;
   readonly #spools: readonly [Spool, Spool];
-  readonly #marker: string;
+  /** The process id in the container, of a command with a time limit. */
+  readonly #pid = Promise.withResolvers<number | undefined>();
   readonly #startedAtMs = Date.now();
   readonly #events = new EventEmitter().setMaxListeners(0);
   #outcome: number | Error | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  private constructor(
-    place: ExecPlace,
-    request: ExecRequest,
-    engineExec: EngineExec,
-    marker: string,
-  ) {
+  private constructor(place: ExecPlace, request: ExecRequest, engineExec: EngineExec) {
     this.#place = place;
     this.#request = request;
     this.#engineExec = engineExec;
-    this.#marker = marker;
+    const spoolName = join(place.spoolDirectory, randomUUID());
     const isTerminal = request.terminal !== undefined;
     this.stdin = new OffsetWriter(() => Promise.resolve(socketSink(engineExec.socket, isTerminal)));
     this.#spools = [
-      new Spool(join(place.spoolDirectory, `${marker}.stdout`), OUTPUT_LIMITS),
-      new Spool(join(place.spoolDirectory, `${marker}.stderr`), OUTPUT_LIMITS),
+      new Spool(`${spoolName}.stdout`, OUTPUT_LIMITS),
+      new Spool(`${spoolName}.stderr`, OUTPUT_LIMITS),
     ];
     if (request.timeoutMs !== undefined) {
       const timeoutMs = Math.min(LONGEST_TIMER_MS, request.timeoutMs - TIMEOUT_HEAD_START_MS);
-      this.#timer = setTimeout(() => this.#timeOut(), timeoutMs);
+      this.#timer = setTimeout(() => void this.#timeOut(), timeoutMs);
     }
     this.finished = this.#pump();
   }
@@ -113,19 +112,20 @@ export class Exec {
    * @throws ServerError FAILED_PRECONDITION when the engine is gone or the container does not run
    */
   static async start(place: ExecPlace, request: ExecRequest): Promise<Exec> {
-    const { terminal, timeoutMs, workdir } = request;
-    const marker = randomUUID();
-    const env = timeoutMs === undefined ? request.env : markedEnvironment(request.env, marker);
-    const engineExec = await withEngine(place.engine, ({ docker }) =>
+    const { command, env, terminal, timeoutMs, workdir } = request;
+    const engineExec = await withEngine(place.engine, ({ docker, apiVersion }) =>
       startEngineExec(docker, place.containerName, {
-        Cmd: [...request.command],
+        Cmd: withPrologue(command, {
+          announcePid: timeoutMs !== undefined,
+          terminalSize: Number(apiVersion) < CONSOLE_SIZE_API_VERSION ? terminal : undefined,
+        }),
         Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
         Tty: terminal !== undefined,
         ...(workdir === undefined ? {} : { WorkingDir: workdir }),
         ...(terminal === undefined ? {} : { ConsoleSize: [terminal.rows, terminal.columns] }),
       }),
     );
-    return new Exec(place, request, engineExec, marker);
+    return new Exec(place, request, engineExec);
   }
 
   /** The exit status as a shell reports it, 128 and the number of a signal; undefined while it runs. */
@@ -173,18 +173,23 @@ export class Exec {
   async #pump(): Promise<void> {
     const { socket } = this.#engineExec;
     const { terminal, stderr } = this.#request;
-    if (terminal !== undefined) this.#sizeTerminal(terminal);
-    if (terminal !== undefined || stderr !== "pipe") this.#spools[1].close();
+    if (terminal !== undefined || stderr !== "pipe") void this.#spools[1].close();
     let failure: Error | undefined;
     try {
-      const chunks = terminal === undefined ? demultiplex(socket) : terminalOutput(socket);
-      for await (const chunk of chunks) await this.#keep(chunk);
+      for await (const chunk of this.#output()) await this.#keep(chunk);
     } catch (error) {
       failure = lost("the command's output", error);
       socket.destroy();
     }
     this.#closeSpools(failure);
     await this.#settleWithoutOutput();
+  }
+
+  #output(): AsyncIterable<OutputChunk> {
+    const { socket } = this.#engineExec;
+    const { terminal, timeoutMs } = this.#request;
+    const chunks = terminal === undefined ? demultiplex(socket) : terminalOutput(socket);
+    return timeoutMs === undefined ? chunks : withoutAnnouncement(chunks, this.#pid.resolve);
   }
 
   async #keep({ fd, data }: OutputChunk): Promise<void> {
@@ -222,7 +227,7 @@ export class Exec {
   }
 
   #closeSpools(failure: Error | undefined): void {
-    for (const spool of this.#spools) spool.close(failure);
+    for (const spool of this.#spools) void spool.close(failure);
   }
 
   async #look(): Promise<void> {
@@ -242,22 +247,20 @@ export class Exec {
   }
 
   /** As on Modal, the process itself is killed and its children live on; what they print is not kept. */
-  #timeOut(): void {
+  async #timeOut(): Promise<void> {
     if (this.#isSettled()) return;
     this.#settle(KILLED);
     this.#closeSpools(undefined);
-    this.#engineExec.socket.destroy();
     const { engine, containerName, log } = this.#place;
-    withEngine(engine, ({ docker }) => killExec(docker, containerName, this.#marker)).catch(
-      (error: unknown) => log(`a command that timed out was not killed: ${engineMessage(error)}`),
-    );
-  }
-
-  /** Engines before API 1.42 take no size when the command is created. */
-  #sizeTerminal({ rows, columns }: { readonly rows: number; readonly columns: number }): void {
-    withEngine(this.#place.engine, () =>
-      resizeEngineExec(this.#engineExec.exec, rows, columns),
-    ).catch(() => undefined); // the process has ended, or keeps the engine's size
+    try {
+      const pid = await this.#pid.promise;
+      if (pid === undefined) return; // it never began, or has ended
+      await withEngine(engine, ({ docker }) => killProcess(docker, containerName, pid));
+    } catch (error) {
+      log(`a command that reached its time limit was not killed: ${engineMessage(error)}`);
+    } finally {
+      this.#engineExec.socket.destroy();
+    }
   }
 }
 

@@ -50,6 +50,7 @@ export class LiveSandbox {
   /** Aborted when there is nothing more to watch: the sandbox has ended, or this process ends. */
   readonly #over = new AbortController();
   #deadline: NodeJS.Timeout | undefined;
+  #stdinSocket: { destroy(): unknown } | undefined;
 
   constructor(context: EmulatorContext, record: SandboxRecord) {
     this.#context = context;
@@ -144,6 +145,8 @@ export class LiveSandbox {
   close(): void {
     clearTimeout(this.#deadline);
     this.#over.abort();
+    this.output.release();
+    this.#stdinSocket?.destroy();
     void this.execs.close();
   }
 
@@ -225,6 +228,7 @@ export class LiveSandbox {
       const container = docker.getContainer(this.#containerName);
       const socket = await attachToContainer(container, "input");
       socket.resume();
+      this.#stdinSocket = socket;
       return socketSink(socket, this.record.definition.ptyInfo?.enabled ?? false);
     });
   }

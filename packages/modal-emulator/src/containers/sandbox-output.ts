@@ -1,5 +1,5 @@
 import { readdirSync, rmSync } from "node:fs";
-import type { Duplex } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type Docker from "dockerode";
@@ -9,6 +9,7 @@ import { demultiplex, terminalOutput, type OutputChunk, type OutputFd } from "./
 
 /** As on Modal, only the most recent part of a sandbox's own output is kept: 4 MiB of each stream. */
 const OUTPUT_LIMITS: SpoolLimits = {
+  memoryBytes: 0, // it is to be read after this process has ended, too
   segmentBytes: 1024 * 1024,
   retainedBytes: 5 * 1024 * 1024,
   whenFull: "drop",
@@ -21,6 +22,7 @@ export class SandboxOutput {
   readonly #isKept: boolean;
   #opened: readonly [Spool, Spool] | undefined;
   #pumping: Promise<void> | undefined;
+  #source: { destroy(): unknown } | undefined;
 
   /** @param isKept the sandbox has ended, and what is there is all that there will be */
   constructor(directory: string, sandboxId: string, isKept: boolean) {
@@ -31,6 +33,7 @@ export class SandboxOutput {
 
   /** Keeps what comes from a connection to the container. */
   follow(socket: Duplex, isTerminal: boolean): void {
+    this.#source = socket;
     this.#pumping = this.#pump(isTerminal ? terminalOutput(socket) : demultiplex(socket));
   }
 
@@ -70,7 +73,13 @@ export class SandboxOutput {
     await Promise.race([this.#pumping, patience]);
     allHere.abort();
     await patience.catch(() => undefined);
-    for (const spool of this.#spools) spool.close();
+    this.release();
+    await Promise.all(this.#spools.map((spool) => spool.close()));
+  }
+
+  /** Follows no longer; what is here stays. */
+  release(): void {
+    this.#source?.destroy();
   }
 
   /** Removes what is kept. */
@@ -93,7 +102,8 @@ export class SandboxOutput {
         follow: true,
         stdout: true,
         stderr: true,
-      })) as unknown as AsyncIterable<Buffer>;
+      })) as unknown as Readable;
+      this.#source = log;
       const skip: [number, number] = [this.#spools[0].end, this.#spools[1].end];
       await this.#pump(skipBytes(isTerminal ? terminalOutput(log) : demultiplex(log), skip));
     } catch {

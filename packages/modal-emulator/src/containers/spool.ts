@@ -1,14 +1,23 @@
 import { EventEmitter, once } from "node:events";
 import { readdirSync, statSync } from "node:fs";
-import { open, rm, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { ServerError, Status } from "nice-grpc";
+import {
+  FileSegment,
+  MemorySegment,
+  splitBuffers,
+  type Segment,
+  type SegmentReader,
+} from "./spool-segment.ts";
 
-const READ_BYTES = 256 * 1024;
+/** Data that waits to be written; a writer with more waits until it is. */
+const PENDING_BYTES = 1024 * 1024;
 
-/** How much of a stream a spool keeps. */
+/** How much of a stream a spool keeps, and where. */
 export interface SpoolLimits {
-  /** A stream is kept in files of this size; the oldest is removed as a whole. */
+  /** The beginning of a stream is kept in memory: most are no longer, and need no file then. */
+  readonly memoryBytes: number;
+  /** What follows is kept in files of this size; the oldest is removed as a whole. */
   readonly segmentBytes: number;
   readonly retainedBytes: number;
   /**
@@ -24,87 +33,80 @@ export interface SpooledData {
   readonly offset: number;
 }
 
-interface Segment {
-  readonly start: number;
-  readonly file: string;
-  length: number;
-}
-
 /**
- * A stream of bytes on disk, with one writer and any number of readers that begin at any offset and wait
- * for more until the stream is closed. Its memory does not grow with it. The files are readable by this
- * user alone and are named `PREFIX.OFFSET`.
+ * A stream of bytes, mostly on disk, with one writer and any number of readers that begin at any offset
+ * and wait for more until the stream is closed. Its memory does not grow with it. The files are named
+ * `PREFIX.OFFSET`.
  */
 export class Spool {
   readonly #prefix: string;
   readonly #limits: SpoolLimits;
   readonly #segments: Segment[] = [];
   readonly #events = new EventEmitter().setMaxListeners(0);
-  #writing: FileHandle | undefined;
-  #end = 0;
+  #pending: Buffer[] = [];
+  #pendingBytes = 0;
+  #writing: Promise<void> | undefined;
   #readTo = 0;
-  #closed = false;
   #failure: Error | undefined;
-  #disposed = false;
+  /** `closing`: what was added is still being written. */
+  #state: "open" | "closing" | "closed" | "disposed" = "open";
 
   constructor(prefix: string, limits: SpoolLimits) {
     this.#prefix = prefix;
     this.#limits = limits;
   }
 
-  /** The spool of a stream that an earlier process closed, or was writing when it ended. */
+  /** The spool of a stream that an earlier process wrote. */
   static reopen(prefix: string, limits: SpoolLimits): Spool {
     const spool = new Spool(prefix, limits);
     const segments = readdirSync(dirname(prefix))
       .filter((name) => name.startsWith(`${basename(prefix)}.`))
-      .map((name) => ({
-        file: join(dirname(prefix), name),
-        start: Number(name.slice(basename(prefix).length + 1)),
-        length: statSync(join(dirname(prefix), name)).size,
-      }))
+      .map((name) => {
+        const file = join(dirname(prefix), name);
+        const start = Number(name.slice(basename(prefix).length + 1));
+        return new FileSegment(start, file, statSync(file).size);
+      })
       .sort((a, b) => a.start - b.start);
     spool.#segments.push(...segments);
-    const last = segments.at(-1);
-    spool.#end = last === undefined ? 0 : last.start + last.length;
-    spool.#closed = true;
+    spool.#state = "closed";
     return spool;
   }
 
-  /** Offset behind the last byte: how much was written so far. */
+  /** Offset behind the last byte that is there to be read. */
   get end(): number {
-    return this.#end;
+    const last = this.#segments.at(-1);
+    return last === undefined ? 0 : last.start + last.length;
   }
 
-  /** Adds data, in the order of the calls: each must wait for the one before. */
+  /**
+   * Adds data. Returns before it is written, unless much is waiting to be: then the writer waits.
+   * @throws Error when data could not be written, now or before
+   */
   async append(data: Buffer): Promise<void> {
-    for (let rest = data; rest.length > 0;) {
-      const segment = await this.#segmentToWrite();
-      if (segment === undefined || this.#writing === undefined) return;
-      const part = rest.subarray(0, this.#limits.segmentBytes - segment.length);
-      await this.#writing.appendFile(part);
-      segment.length += part.length;
-      this.#end += part.length;
-      rest = rest.subarray(part.length);
-      this.#events.emit("change");
-    }
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#state !== "open" || data.length === 0) return;
+    this.#pending.push(data);
+    this.#pendingBytes += data.length;
+    this.#writing ??= this.#writePending();
+    if (this.#pendingBytes >= PENDING_BYTES) await this.#writing;
   }
 
-  /** Ends the stream: readers come to its end, and there to the failure, if it ended with one. */
-  close(failure?: Error): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#failure = failure;
-    this.#events.emit("change");
-    this.#events.emit("read");
-    void this.#writing?.close().catch(() => undefined);
-    this.#writing = undefined;
+  /** Ends the stream behind what was added: readers come to its end, and there to a failure. */
+  async close(failure?: Error): Promise<void> {
+    if (this.#state !== "open") return;
+    this.#state = "closing";
+    this.#failure ??= failure;
+    await this.#writing;
+    this.#end("closed");
+    await this.#segments.at(-1)?.finish();
   }
 
   /** Removes the files. Who still reads gets an error. */
   async dispose(): Promise<void> {
-    this.#disposed = true;
-    this.close();
-    await Promise.all(this.#segments.splice(0).map(({ file }) => rm(file, { force: true })));
+    this.#end("disposed");
+    this.#events.emit("read");
+    await this.#writing;
+    await Promise.all(this.#segments.splice(0).map((segment) => segment.dispose()));
   }
 
   /**
@@ -114,7 +116,7 @@ export class Spool {
    */
   async *read(offset: number, signal: AbortSignal): AsyncGenerator<SpooledData> {
     let position = offset;
-    let reading: { segment: Segment; handle: FileHandle } | undefined;
+    let reading: { segment: Segment; reader: SegmentReader } | undefined;
     try {
       for (;;) {
         const segment = this.#segmentToRead(position);
@@ -124,19 +126,22 @@ export class Spool {
         }
         position = this.#firstKept(position, segment);
         if (reading?.segment !== segment) {
-          await reading?.handle.close();
-          reading = undefined;
-          reading = { segment, handle: await open(segment.file) };
+          await reading?.reader.close();
+          reading = { segment, reader: segment.reader() };
         }
-        const data = await readAt(reading.handle, position - segment.start, segment.length);
-        if (data.length === 0) throw new Error(`${segment.file} is shorter than it was`);
+        const data = await reading.reader.read(position - segment.start);
         yield { data, offset: position };
         position += data.length;
         this.#noteRead(position);
       }
     } finally {
-      await reading?.handle.close();
+      await reading?.reader.close();
     }
+  }
+
+  #end(state: "closed" | "disposed"): void {
+    if (this.#state !== "disposed") this.#state = state;
+    this.#events.emit("change");
   }
 
   #segmentToRead(position: number): Segment | undefined {
@@ -154,11 +159,13 @@ export class Spool {
   }
 
   async #waitForMore(signal: AbortSignal): Promise<boolean> {
-    if (this.#disposed) {
+    if (this.#state === "disposed") {
       throw new ServerError(Status.FAILED_PRECONDITION, "this output is no longer kept");
     }
-    if (this.#failure !== undefined) throw this.#failure;
-    if (this.#closed) return false;
+    if (this.#state === "closed") {
+      if (this.#failure !== undefined) throw this.#failure;
+      return false;
+    }
     await once(this.#events, "change", { signal });
     return true;
   }
@@ -168,42 +175,69 @@ export class Spool {
     this.#events.emit("read");
   }
 
-  /** The segment to write to, or undefined when the spool was closed meanwhile. */
-  async #segmentToWrite(): Promise<Segment | undefined> {
+  /** Never rejects: whoever adds more, or reads to the end, learns of the failure. */
+  async #writePending(): Promise<void> {
+    try {
+      while (this.#pending.length > 0) {
+        const data = this.#pending;
+        this.#pending = [];
+        this.#pendingBytes = 0;
+        await this.#write(data);
+      }
+    } catch (error) {
+      this.#failure ??= error instanceof Error ? error : new Error(String(error));
+      this.#pending = [];
+    }
+    this.#writing = undefined;
+  }
+
+  async #write(data: readonly Buffer[]): Promise<void> {
+    for (let rest = data; rest.length > 0;) {
+      const writable = await this.#segmentToWrite();
+      if (writable === undefined) return;
+      const { head, tail } = splitBuffers(rest, writable.room);
+      await writable.segment.append(head);
+      this.#events.emit("change");
+      rest = tail;
+    }
+  }
+
+  /** A segment with room, or undefined when nobody will read it. */
+  async #segmentToWrite(): Promise<{ segment: Segment; room: number } | undefined> {
     const last = this.#segments.at(-1);
-    if (last !== undefined && last.length < this.#limits.segmentBytes) {
-      return this.#closed ? undefined : last;
+    if (last !== undefined) {
+      const { memoryBytes, segmentBytes } = this.#limits;
+      const room = (last instanceof MemorySegment ? memoryBytes : segmentBytes) - last.length;
+      if (room > 0) return this.#state === "disposed" ? undefined : { segment: last, room };
     }
     await this.#makeRoom();
-    if (this.#closed) return undefined;
-    await this.#writing?.close();
-    const segment = { start: this.#end, length: 0, file: `${this.#prefix}.${this.#end}` };
-    this.#writing = await open(segment.file, "wx", 0o600);
-    this.#segments.push(segment);
-    return segment;
+    if (this.#state === "disposed") return undefined;
+    await last?.finish();
+    this.#segments.push(this.#newSegment());
+    return this.#segmentToWrite();
+  }
+
+  #newSegment(): Segment {
+    if (this.#segments.length === 0 && this.end === 0 && this.#limits.memoryBytes > 0) {
+      return new MemorySegment();
+    }
+    return new FileSegment(this.end, `${this.#prefix}.${this.end}`, 0);
   }
 
   async #makeRoom(): Promise<void> {
+    const { segmentBytes, retainedBytes, whenFull } = this.#limits;
     for (;;) {
       const oldest = this.#segments[0];
-      const retained = oldest === undefined ? 0 : this.#end - oldest.start;
-      if (oldest === undefined || this.#closed) return;
-      if (retained + this.#limits.segmentBytes <= this.#limits.retainedBytes) return;
+      if (oldest === undefined || this.#state === "disposed") return;
+      if (this.end - oldest.start + segmentBytes <= retainedBytes) return;
       // A reader that lost its connection begins again some way back: two segments stay behind it.
-      const margin = 2 * this.#limits.segmentBytes;
-      const isRead = oldest.start + oldest.length + margin <= this.#readTo;
-      if (this.#limits.whenFull === "wait" && !isRead) {
+      const isRead = oldest.start + oldest.length + 2 * segmentBytes <= this.#readTo;
+      if (whenFull === "wait" && !isRead) {
         await once(this.#events, "read");
         continue;
       }
       this.#segments.shift();
-      await rm(oldest.file, { force: true });
+      await oldest.dispose();
     }
   }
-}
-
-async function readAt(handle: FileHandle, position: number, end: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, end - position));
-  const { bytesRead } = await handle.read(buffer, 0, buffer.length, position);
-  return buffer.subarray(0, bytesRead);
 }
