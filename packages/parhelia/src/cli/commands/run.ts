@@ -16,6 +16,8 @@ export const run: RunCommand<RunArguments, RunOptions> = async (context, args, o
   const loaded = await context.loadConfig({ timeout: options.timeout, env: options.env });
   const connection = actOn(loaded);
   const name = args.name ?? generateSessionName();
+  // Claude Code ends with 0 when a signal ends its turn; a command that has this signal does not.
+  const { signal } = context;
   const turn: ClaudeTurn = {
     prompt: args.prompt,
     claudeArguments: args.claudeArguments,
@@ -25,6 +27,7 @@ export const run: RunCommand<RunArguments, RunOptions> = async (context, args, o
 
   const exitStatus = await withConnection(connection, async (connected) => {
     const sandbox = await findSandbox(connected, name);
+    signal.throwIfAborted();
     return sandbox === undefined ? undefined : runClaude(sandbox, turn, process);
   });
   if (exitStatus !== undefined) return exitStatus;
@@ -32,6 +35,7 @@ export const run: RunCommand<RunArguments, RunOptions> = async (context, args, o
   const session = await startSession(context, loaded, name);
   logLine(`session ${name} is ready; it runs on after this: parhelia stop ${name}`);
   try {
+    signal.throwIfAborted();
     return await runClaude(session.sandbox, turn, process);
   } finally {
     session.close();
