@@ -1,0 +1,98 @@
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
+import { afterAll, beforeAll, inject } from "vitest";
+import { ParheliaHome, type CommandOptions } from "./parhelia.ts";
+import type { ProgramResult } from "./run-program.ts";
+
+const BUILD = resolve(import.meta.dirname, "../../packages/parhelia/dist/cli/main.js");
+
+/** The home that the acceptance tests share, with the image published before the file's first test. */
+export function useSharedHome(): ParheliaHome {
+  const home = new ParheliaHome(inject("sharedHome"));
+  beforeAll(() => publishImage(home));
+  return home;
+}
+
+/** A home of the file's own, for what would disturb others; removed after the file's last test. */
+export function useOwnHome(): ParheliaHome {
+  const home = new ParheliaHome();
+  afterAll(() => home.cleanUp());
+  return home;
+}
+
+/**
+ * Builds and publishes the image of a home, unless that was done since the packages were built. What the
+ * engine has of its layers from another home is not built again.
+ */
+export async function publishImage(home: ParheliaHome): Promise<void> {
+  const images = (await home.json(["image", "ls"])) as { tag: string; publishedAt: string }[];
+  const published = images.find(({ tag }) => tag === "parhelia-cpu:latest")?.publishedAt;
+  if (published !== undefined && Date.parse(published) > statSync(BUILD).mtimeMs) return;
+  await home.succeed(["image", "build"]);
+}
+
+/** A session that runs. */
+export class Session {
+  readonly name: string;
+  readonly #home: ParheliaHome;
+  readonly #flags: readonly string[];
+
+  /** @param flags global flags for every command, such as `--config FILE` */
+  constructor(home: ParheliaHome, name: string, flags: readonly string[] = []) {
+    this.#home = home;
+    this.name = `${name}-${process.pid}`;
+    this.#flags = flags;
+  }
+
+  /** @returns what `parhelia up --json` prints */
+  async up(...args: readonly string[]): Promise<StartedSession> {
+    return (await this.#home.json([...this.#flags, "up", this.name, ...args])) as StartedSession;
+  }
+
+  async stop(): Promise<void> {
+    await this.#home.succeed([...this.#flags, "stop", this.name]);
+  }
+
+  /** Runs a command as user `parhelia`, whatever its exit status. */
+  exec(command: readonly string[], options?: CommandOptions): Promise<ProgramResult> {
+    return this.#home.run(this.execArguments(command), options);
+  }
+
+  /** Runs a command as root that has to succeed. @returns its standard output, trimmed */
+  async asRoot(command: readonly string[], options?: CommandOptions): Promise<string> {
+    const args = [...this.#flags, "exec", "--root", this.name, "--", ...command];
+    return (await this.#home.succeed(args, options)).trim();
+  }
+
+  /** Runs a command as user `parhelia` that has to succeed. @returns its standard output, trimmed */
+  async output(command: readonly string[], options?: CommandOptions): Promise<string> {
+    return (await this.#home.succeed(this.execArguments(command), options)).trim();
+  }
+
+  /** What comes after `parhelia` to run a command in the session. */
+  execArguments(command: readonly string[]): string[] {
+    return [...this.#flags, "exec", this.name, "--", ...command];
+  }
+}
+
+/** What `parhelia up --json` prints. */
+export interface StartedSession {
+  readonly name: string;
+  readonly sandboxId: string;
+  readonly target: string;
+  readonly variant: string;
+  readonly readyMs: number;
+  readonly phases: readonly { readonly name: string; readonly durationMs: number }[];
+}
+
+/** A session that runs from before the file's first test until after its last one. */
+export function useSession(
+  home: ParheliaHome,
+  name: string,
+  flags: readonly string[] = [],
+): Session {
+  const session = new Session(home, name, flags);
+  beforeAll(() => session.up());
+  afterAll(() => session.stop());
+  return session;
+}
