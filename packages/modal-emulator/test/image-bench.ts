@@ -95,6 +95,7 @@ export class ImageBench {
     const { engineTag } = this.record(imageId);
     const [{ StatusCode }] = (await docker.run(engineTag, ["-c", command], output, {
       Entrypoint: ["/bin/sh"],
+      Tty: false,
       HostConfig: { AutoRemove: true },
     })) as [{ StatusCode: number }];
     const printed = String(output.read() ?? "");
@@ -104,6 +105,7 @@ export class ImageBench {
 
   /** Ends the emulator and removes all that it made. */
   async cleanUp(): Promise<void> {
+    await this.emulator.kill("SIGTERM");
     await pruneState(this.emulator.directory, { volumes: true, secrets: true });
     await this.emulator.cleanUp();
   }

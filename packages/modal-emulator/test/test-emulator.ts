@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type Docker from "dockerode";
 import type { App, Image, ModalClient } from "modal";
 import { ChannelCredentials, createChannel, createClientFactory, Metadata } from "nice-grpc";
+import { ModalClientDefinition, type ModalClientClient } from "../src/generated/modal_client.ts";
 import {
   TaskCommandRouterDefinition,
   type TaskCommandRouterClient,
@@ -25,7 +26,8 @@ export class TestEmulator {
   readonly directory = mkdtempSync(join(tmpdir(), "modal-emulator-test-"));
   readonly docker: Docker;
   #process: ChildProcess | undefined;
-  #clients: ModalClient[] = [];
+  readonly #clients: ModalClient[] = [];
+  readonly #channels: { close(): void }[] = [];
 
   private constructor(docker: Docker) {
     this.docker = docker;
@@ -72,14 +74,19 @@ export class TestEmulator {
     ) as Credentials;
   }
 
-  /** The SDK as a program would use it. It reads its profile when it is imported: hence only here. */
-  async client(): Promise<ModalClient> {
+  /** The SDK's module. It reads its profile when it is imported: hence not before. */
+  async modal() {
     process.env["MODAL_SERVER_URL"] = `http://127.0.0.1:${this.#port}`;
     process.env["MODAL_TOKEN_ID"] = this.credentials.tokenId;
     process.env["MODAL_TOKEN_SECRET"] = this.credentials.tokenSecret;
     process.env["MODAL_LOGLEVEL"] = "error";
-    const modal = await import("modal");
-    const client = new modal.ModalClient();
+    return import("modal");
+  }
+
+  /** The SDK as a program would use it. */
+  async client(): Promise<ModalClient> {
+    const { ModalClient: Client } = await this.modal();
+    const client = new Client();
     this.#clients.push(client);
     return client;
   }
@@ -91,6 +98,18 @@ export class TestEmulator {
     return { app, image };
   }
 
+  /** The control plane, message by message, with metadata as a request of the SDK has it. */
+  controlPlane(metadata: Record<string, string> = {}): ModalClientClient {
+    const credentials = ChannelCredentials.createInsecure();
+    const channel = createChannel(`127.0.0.1:${this.#port}`, credentials);
+    this.#channels.push(channel);
+    const { tokenId, tokenSecret } = this.credentials;
+    const tokens = { "x-modal-token-id": tokenId, "x-modal-token-secret": tokenSecret };
+    return createClientFactory().create(ModalClientDefinition, channel, {
+      "*": { metadata: Metadata({ ...tokens, ...metadata }) },
+    });
+  }
+
   /** A sandbox's command router, message by message. */
   async router(client: ModalClient, sandboxId: string): Promise<TestRouter> {
     const { taskId = "" } = await client.cpClient.sandboxGetTaskIdV2({ sandboxId });
@@ -99,11 +118,12 @@ export class TestEmulator {
     const channel = createChannel(`127.0.0.1:${this.#port}`, credentials, {
       "grpc.max_receive_message_length": -1,
     });
+    this.#channels.push(channel);
     const metadata = Metadata({ authorization: `Bearer ${jwt}` });
     const router = createClientFactory().create(TaskCommandRouterDefinition, channel, {
       "*": { metadata },
     });
-    return { router, taskId, close: () => channel.close() };
+    return { router, taskId };
   }
 
   /** The containers of this emulator, by the engine's own list. */
@@ -111,14 +131,9 @@ export class TestEmulator {
     return this.docker.listContainers({ all: true, filters: { label: [this.#label] } });
   }
 
-  /** Everything that the emulator wrote into its state directory, but its records of secrets. */
-  filesContaining(text: string, files: readonly string[]): string[] {
-    return files.filter((file) => readFileSync(join(this.directory, file)).includes(text));
-  }
-
   /** Ends the process, and removes what it made in the engine, by its label, and the state. */
   async cleanUp(): Promise<void> {
-    for (const client of this.#clients) client.close();
+    for (const connection of [...this.#clients, ...this.#channels]) connection.close();
     await this.kill("SIGTERM");
     await removeEverything(this.docker, this.#label);
     rmSync(this.directory, { recursive: true });
@@ -137,7 +152,6 @@ export class TestEmulator {
 export interface TestRouter {
   readonly router: TaskCommandRouterClient;
   readonly taskId: string;
-  readonly close: () => void;
 }
 
 /** Waits until `isSo`, at most `timeoutMs`. */

@@ -1,15 +1,16 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import type Docker from "dockerode";
 import { ServerError, Status } from "nice-grpc";
 import type { EmulatorContext } from "../context.ts";
 import type { Sandbox } from "../generated/modal_client.ts";
 import { newIdentifier } from "../state/identifiers.ts";
 import type { SandboxRecord } from "../state/records.ts";
 import { backoffMs } from "./container-watch.ts";
-import { ignoreStatus, withEngine } from "./engine-errors.ts";
+import { withEngine } from "./engine-errors.ts";
 import { INSTANCE_LABEL, KIND_LABEL, SANDBOX_LABEL } from "./labels.ts";
 import { EXEC_DIRECTORY, LiveSandbox, OUTPUT_DIRECTORY } from "./live-sandbox.ts";
-import type { ContainerPlan } from "./sandbox-container.ts";
+import { removeContainer, type ContainerPlan } from "./sandbox-container.ts";
 
 /** What a new sandbox is to be. */
 export interface NewSandbox {
@@ -29,6 +30,11 @@ export interface NewSandbox {
 /** Ended sandboxes are remembered this long, and at most so many of them. */
 const REMEMBER_MS = 7 * 24 * 60 * 60 * 1000;
 const REMEMBER_COUNT = 500;
+
+/** How long a sandbox's container may be there after its end: the last output is read from it. */
+const ENDING_MS = 5_000;
+
+const SECOND_LOOK_MS = 15_000;
 
 /** A sandbox that nobody has asked to end. */
 export function isRunning(record: SandboxRecord): boolean {
@@ -57,23 +63,21 @@ export class Sandboxes {
 
   /**
    * Takes over the sandboxes that an earlier process left running: watches them, holds their deadlines, and
-   * removes containers that no record knows.
+   * removes containers that no running sandbox has. Resolves when this is done or the emulator closes.
    */
   async recover(): Promise<void> {
-    const ended = new Set<string>();
     for (const sandbox of this.#live.values()) {
       if (sandbox.record.result === undefined) sandbox.takeOver();
-      else ended.add(sandbox.id);
     }
     this.#forgetOld();
-    for (let failures = 0; !this.#closing.signal.aborted; failures++) {
-      try {
-        await this.#removeStrayContainers(ended);
-        return;
-      } catch {
-        await delay(backoffMs(failures), undefined, { signal: this.#closing.signal, ref: false })
-          .catch(() => undefined); // prettier-ignore
-      }
+    const { signal } = this.#closing;
+    try {
+      await this.#removeStrayContainers(signal);
+      // The engine may still be making a container that the earlier process asked for.
+      await delay(SECOND_LOOK_MS, undefined, { signal });
+      await this.#removeStrayContainers(signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
     }
   }
 
@@ -190,19 +194,27 @@ export class Sandboxes {
     });
   }
 
-  /** Containers of sandboxes that an earlier process saw end, or that nobody knows. */
-  async #removeStrayContainers(ended: ReadonlySet<string>): Promise<void> {
-    const { engine, store } = this.#context;
-    await withEngine(engine, async ({ docker }) => {
-      const ours = [`${INSTANCE_LABEL}=${store.credentials.instance}`, `${KIND_LABEL}=sandbox`];
-      const containers = await docker.listContainers({ all: true, filters: { label: ours } });
-      const strays = containers.filter(({ Labels }) => {
-        const sandboxId = Labels[SANDBOX_LABEL] ?? "";
-        return ended.has(sandboxId) || store.sandboxes.get(sandboxId) === undefined;
-      });
-      const remove = ({ Id }: { Id: string }) =>
-        ignoreStatus([404, 409], docker.getContainer(Id).remove({ force: true, v: true }));
-      await Promise.all(strays.map(remove));
+  /** Removes containers whose sandbox has ended or is unknown, as soon as the engine answers. */
+  async #removeStrayContainers(signal: AbortSignal): Promise<void> {
+    for (let failures = 0; ; failures++) {
+      try {
+        await withEngine(this.#context.engine, ({ docker }) => this.#removeStrays(docker));
+        return;
+      } catch {
+        await delay(backoffMs(failures), undefined, { signal });
+      }
+    }
+  }
+
+  async #removeStrays(docker: Docker): Promise<void> {
+    const { store } = this.#context;
+    const ours = [`${INSTANCE_LABEL}=${store.credentials.instance}`, `${KIND_LABEL}=sandbox`];
+    const containers = await docker.listContainers({ all: true, filters: { label: ours } });
+    const endedBeforeMs = Date.now() - ENDING_MS;
+    const strays = containers.filter(({ Labels }) => {
+      const record = store.sandboxes.get(Labels[SANDBOX_LABEL] ?? "");
+      return record === undefined || (record.result?.endedAtMs ?? Infinity) < endedBeforeMs;
     });
+    await Promise.all(strays.map(({ Id }) => removeContainer(docker, Id)));
   }
 }

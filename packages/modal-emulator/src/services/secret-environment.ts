@@ -4,8 +4,10 @@ import type { Store } from "../state/store.ts";
 
 /** Where a process's environment comes from; what stands later wins. */
 export interface EnvironmentSources {
-  readonly secretSources: readonly SecretSource[];
+  /** What older clients send. The SDK repeats here those of its sources that have an identifier. */
   readonly secretIds: readonly string[];
+  /** Secrets and variables in the order that the caller gave them. */
+  readonly secretSources: readonly SecretSource[];
   readonly variables: readonly Readonly<Record<string, string>>[];
 }
 
@@ -16,14 +18,14 @@ export interface EnvironmentSources {
  */
 export function resolveEnvironment(
   store: Store,
-  { secretSources, secretIds, variables }: EnvironmentSources,
+  { secretIds, secretSources, variables }: EnvironmentSources,
 ): Record<string, string> {
   const parts = [
+    ...secretIds.map((secretId) => secretValues(store, secretId)),
     ...secretSources.map(({ source }) => {
       if (source === undefined) return {};
       return source.$case === "env" ? source.value.contents : secretValues(store, source.value);
     }),
-    ...secretIds.map((secretId) => secretValues(store, secretId)),
     ...variables,
   ];
   const environment: Record<string, string> = {};

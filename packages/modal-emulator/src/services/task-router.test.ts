@@ -25,7 +25,6 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  router.close();
   await emulator.cleanUp();
 });
 
