@@ -76,6 +76,11 @@ function explainGrpc(target: Target, error: GrpcClientError): unknown {
   }
 }
 
+/** Whether the target does not answer, so that nobody knows what runs there. */
+export function isUnreachable(error: unknown): boolean {
+  return isGrpcError(error) && error.code === UNAVAILABLE;
+}
+
 function isGrpcError(error: unknown): error is GrpcClientError {
   return error instanceof Error && error.name === "ClientError" && "details" in error;
 }

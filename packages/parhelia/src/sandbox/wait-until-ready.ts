@@ -1,5 +1,6 @@
 import { SystemError } from "../errors.ts";
 import type { Connection } from "../modal/connection.ts";
+import { isUnreachable } from "../modal/errors.ts";
 import { waitForEnd, type Sandbox } from "../modal/sandboxes.ts";
 import { MINUTE_MS } from "../units.ts";
 import { readInitReport } from "./init-report.ts";
@@ -14,7 +15,8 @@ const TAIL_LINES = 20;
 /**
  * Waits for the ready marker. When an init step fails, when the time is up or the signal is aborted, the
  * sandbox is ended first and then the reason thrown: nothing stays behind.
- * @throws SystemError with the failing step and what it printed
+ * @throws SystemError with the failing step and what it printed; the SDK's own error when the target does
+ * not answer any more, and the sandbox may run on
  */
 export async function waitUntilReady(
   connection: Connection,
@@ -44,7 +46,9 @@ export async function waitUntilReady(
 }
 
 async function failStart(sandbox: Sandbox, cause: unknown): Promise<never> {
-  await sandbox.terminate({ wait: true }).catch(() => undefined); // it has mostly ended by itself
+  await sandbox.terminate({ wait: true }).catch((error: unknown) => {
+    if (isUnreachable(error)) throw error; // nothing is known of the sandbox then
+  });
   const [stdout, stderr] = await Promise.all([
     sandbox.stdout.readText().catch(() => ""),
     sandbox.stderr.readText().catch(() => ""),
