@@ -1,5 +1,5 @@
 import { readdirSync, rmSync } from "node:fs";
-import type { Duplex, Readable } from "node:stream";
+import { addAbortSignal, type Duplex } from "node:stream";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type Docker from "dockerode";
@@ -22,7 +22,7 @@ export class SandboxOutput {
   readonly #isKept: boolean;
   #opened: readonly [Spool, Spool] | undefined;
   #pumping: Promise<void> | undefined;
-  #source: { destroy(): unknown } | undefined;
+  readonly #following = new AbortController();
 
   /** @param isKept the sandbox has ended, and what is there is all that there will be */
   constructor(directory: string, sandboxId: string, isKept: boolean) {
@@ -33,7 +33,7 @@ export class SandboxOutput {
 
   /** Keeps what comes from a connection to the container. */
   follow(socket: Duplex, isTerminal: boolean): void {
-    this.#source = socket;
+    addAbortSignal(this.#following.signal, socket);
     this.#pumping = this.#pump(isTerminal ? terminalOutput(socket) : demultiplex(socket));
   }
 
@@ -79,7 +79,7 @@ export class SandboxOutput {
 
   /** Follows no longer; what is here stays. */
   release(): void {
-    this.#source?.destroy();
+    this.#following.abort();
   }
 
   /** Removes what is kept. */
@@ -102,8 +102,8 @@ export class SandboxOutput {
         follow: true,
         stdout: true,
         stderr: true,
-      })) as unknown as Readable;
-      this.#source = log;
+        abortSignal: this.#following.signal,
+      })) as unknown as AsyncIterable<Buffer>;
       const skip: [number, number] = [this.#spools[0].end, this.#spools[1].end];
       await this.#pump(skipBytes(isTerminal ? terminalOutput(log) : demultiplex(log), skip));
     } catch {
