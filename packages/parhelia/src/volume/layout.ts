@@ -15,6 +15,12 @@ export const CLAUDE_DIR = `${CONFIG_DIR}/claude`;
 /** The MCP servers that the user configured: the input of the MCP launcher (SPEC-01.13 step 3). */
 export const MCP_CONFIG_FILE = `${CLAUDE_DIR}/mcp_config.json`;
 
+/** Scripts that the user's settings name from elsewhere in the home directory. */
+export const HOME_FILES_DIR = `${CLAUDE_DIR}/from-home`;
+
+/** Claude Code's registries of plugins and marketplaces, with the volume's paths. */
+export const PLUGIN_REGISTRY_DIR = `${CLAUDE_DIR}/plugins`;
+
 /** Overrides for the remote environment. */
 export const ENV_DIR = `${CONFIG_DIR}/env`;
 
@@ -23,6 +29,12 @@ export const REMOTE_ENV_FILE = `${ENV_DIR}/remote.env`;
 
 /** Cloned plugin repositories, read-mostly like the configuration. */
 export const PLUGINS_DIR = `${VOLUME_ROOT}/plugins`;
+
+/** Marketplaces of plugins, one directory each. */
+export const MARKETPLACES_DIR = `${PLUGINS_DIR}/marketplaces`;
+
+/** Installed plugins: MARKETPLACE/PLUGIN/VERSION. */
+export const PLUGIN_CACHE_DIR = `${PLUGINS_DIR}/cache`;
 
 /** Session states, one directory a session, owned by the sandbox's user. */
 export const CHECKPOINTS_DIR = `${VOLUME_ROOT}/checkpoints`;
@@ -43,6 +55,11 @@ export function checkpointDir(sessionId: string): string {
 /** The directory of one project's tree. The hash must be one path segment. */
 export function workspaceDir(projectHash: string): string {
   return `${WORKSPACES_DIR}/${projectHash}`;
+}
+
+/** A path on the volume, relative to its root, as the tree of a sync has it. */
+export function relativeToVolume(path: string): string {
+  return path.slice(VOLUME_ROOT.length + 1);
 }
 
 /** Who may write a directory of the volume (decision D6): `root`, or the sandbox's user. */
