@@ -42,13 +42,24 @@ async function bundle({ entries, outdir, options }: Bundle): Promise<void> {
   }
 }
 
-/** The scripts that lie in the image beside the bundle. */
+/** What lies in the image beside the bundle. */
+const CONTAINER_FILES = [
+  "entrypoint.sh",
+  "parhelia-container",
+  "parhelia-exec",
+  "terminal/parhelia-attach",
+  "terminal/parhelia-terminal",
+  "tmux.conf",
+];
+
+/** Into dist/container, one beside the other. */
 async function copyContainerFiles(): Promise<void> {
   const outdir = join(parhelia, "dist/container");
   await mkdir(outdir, { recursive: true });
-  for (const name of ["entrypoint.sh", "parhelia-container", "parhelia-exec", "tmux.conf"]) {
-    await copyFile(join(parhelia, "container", name), join(outdir, name));
-    built.add(join(outdir, name));
+  for (const path of CONTAINER_FILES) {
+    const copy = join(outdir, basename(path));
+    await copyFile(join(parhelia, "container", path), copy);
+    built.add(copy);
   }
 }
 

@@ -15,6 +15,12 @@ export const ENTRYPOINT = "/entrypoint.sh";
 /** `parhelia-exec [--root] [--id ID] [--cwd DIR] -- CMD…`: a command in the session's environment. */
 export const EXEC_PROGRAM = "/usr/local/bin/parhelia-exec";
 
+/** `parhelia-terminal ID ROWS COLUMNS TYPE CMD…`: a command on a terminal of any size. */
+export const TERMINAL_PROGRAM = "/usr/local/bin/parhelia-terminal";
+
+/** `parhelia-attach`: the tmux session on the terminal that it is started on. */
+export const ATTACH_PROGRAM = "/usr/local/bin/parhelia-attach";
+
 /** `parhelia-container SUBCOMMAND …`: the bundled program, run by the image's Bun. */
 export const CONTAINER_PROGRAM = "/usr/local/bin/parhelia-container";
 

@@ -138,6 +138,14 @@ export const commands: readonly AnyCommandSpec[] = [
     examples: ["parhelia exec work -- claude --version", "parhelia exec work --tty -- bash"],
     load: () => import("./commands/exec.ts"),
   }),
+  defineCommand<SessionArgument, None>({
+    name: "attach",
+    summary: "show a session's tmux session in this terminal; detach with Ctrl-B d",
+    arguments: { name: session },
+    options: {},
+    examples: ["parhelia attach work"],
+    load: () => import("./commands/attach.ts"),
+  }),
   defineCommand<None, JsonOption>({
     name: "ls",
     summary: "list the running sessions",

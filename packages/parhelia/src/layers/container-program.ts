@@ -10,6 +10,10 @@ export interface ContainerProgram {
   readonly container: Uint8Array;
   /** `parhelia-exec`: starts a command in the session's environment. */
   readonly exec: Uint8Array;
+  /** `parhelia-terminal`: gives a command's terminal its size. */
+  readonly terminal: Uint8Array;
+  /** `parhelia-attach`: shows the tmux session. */
+  readonly attach: Uint8Array;
   readonly entrypoint: Uint8Array;
   readonly tmuxConf: Uint8Array;
 }
@@ -19,6 +23,8 @@ const FILES: Record<keyof ContainerProgram, string> = {
   bundle: "parhelia-container.js",
   container: "parhelia-container",
   exec: "parhelia-exec",
+  terminal: "parhelia-terminal",
+  attach: "parhelia-attach",
   entrypoint: "entrypoint.sh",
   tmuxConf: "tmux.conf",
 };
@@ -42,6 +48,8 @@ export function readContainerProgram(): ContainerProgram {
     bundle: read("bundle"),
     container: read("container"),
     exec: read("exec"),
+    terminal: read("terminal"),
+    attach: read("attach"),
     entrypoint: read("entrypoint"),
     tmuxConf: read("tmuxConf"),
   };

@@ -1,8 +1,10 @@
 import {
+  ATTACH_PROGRAM,
   CONTAINER_BUNDLE,
   CONTAINER_PROGRAM,
   ENTRYPOINT,
   EXEC_PROGRAM,
+  TERMINAL_PROGRAM,
 } from "../../container/protocol/paths.ts";
 import type { ContainerProgram } from "./container-program.ts";
 import type { ImageLayer, ImagePlatform, PinnedBinary } from "./image-plan.ts";
@@ -49,6 +51,8 @@ export function programLayer(program: ContainerProgram): ImageLayer {
       ...writeFile(CONTAINER_BUNDLE, "0644", program.bundle),
       ...writeFile(CONTAINER_PROGRAM, "0755", program.container),
       ...writeFile(EXEC_PROGRAM, "0755", program.exec),
+      ...writeFile(TERMINAL_PROGRAM, "0755", program.terminal),
+      ...writeFile(ATTACH_PROGRAM, "0755", program.attach),
       ...writeFile("/etc/tmux.conf", "0644", program.tmuxConf),
       ...writeFile(ENTRYPOINT, "0755", program.entrypoint),
     ]),

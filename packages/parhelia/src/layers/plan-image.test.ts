@@ -31,6 +31,8 @@ function programOf(bundleBytes: number): ContainerProgram {
     bundle: bytes(bundleBytes),
     container: bytes(10),
     exec: bytes(20),
+    terminal: bytes(25),
+    attach: bytes(26),
     entrypoint: bytes(30),
     tmuxConf: bytes(40),
   };

@@ -1,4 +1,11 @@
-import { AlreadyExistsError, NotFoundError, Probe, type Sandbox, type Secret } from "modal";
+import {
+  AlreadyExistsError,
+  NotFoundError,
+  Probe,
+  TimeoutError,
+  type Sandbox,
+  type Secret,
+} from "modal";
 import { UserError } from "../errors.ts";
 import { ENTRYPOINT, READY_MARKER_FILE } from "../../container/protocol/paths.ts";
 import { VOLUME_ROOT } from "../volume/layout.ts";
@@ -120,6 +127,17 @@ export async function listSandboxes({ client }: Connection, app: App): Promise<R
       });
     }
     beforeTimestamp = last.createdAt;
+  }
+}
+
+/** Whether the sandbox's readiness probe has succeeded, or does so within a time, in ms. */
+export async function isReadyWithin(sandbox: Sandbox, timeoutMs: number): Promise<boolean> {
+  try {
+    await sandbox.waitUntilReady(timeoutMs);
+    return true;
+  } catch (error) {
+    if (error instanceof TimeoutError) return false;
+    throw error;
   }
 }
 

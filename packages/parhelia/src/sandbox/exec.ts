@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { EXEC_PROGRAM } from "../../container/protocol/paths.ts";
+import { EXEC_PROGRAM, TERMINAL_PROGRAM } from "../../container/protocol/paths.ts";
 import { UserError } from "../errors.ts";
 import type { ContainerProcess, Sandbox } from "../modal/sandboxes.ts";
 
@@ -11,12 +11,26 @@ export interface ExecOptions {
   readonly cwd?: string | undefined;
   /** On top of the session's environment. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Give it a terminal, whose size Modal fixes at 24 rows of 80 columns. */
-  readonly tty?: boolean;
+  /** Give it a terminal. */
+  readonly terminal?: CommandTerminal | undefined;
+}
+
+/** How large a terminal is, in characters. */
+export interface TerminalSize {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** The terminal that a command is given. */
+export interface CommandTerminal extends TerminalSize {
+  /** `TERM`; one that the image does not know becomes xterm-256color. */
+  readonly type: string;
 }
 
 /** A command that runs in a sandbox. */
 export interface RunningCommand {
+  /** Names it in the sandbox. */
+  readonly id: string;
   readonly stdin: WritableStream<Uint8Array>;
   readonly stdout: ReadableStream<Uint8Array>;
   readonly stderr: ReadableStream<Uint8Array>;
@@ -55,15 +69,21 @@ export async function startCommand(
     );
   }
   const execId = randomUUID();
+  const { terminal } = options;
   const wrapper = [EXEC_PROGRAM, "--id", execId];
   if (options.root === true) wrapper.push("--root");
   if (options.cwd !== undefined) wrapper.push("--cwd", options.cwd);
+  if (terminal !== undefined) {
+    const { rows, columns, type } = terminal;
+    wrapper.unshift(TERMINAL_PROGRAM, execId, `${rows}`, `${columns}`, type);
+  }
   const process: ContainerProcess<Uint8Array> = await sandbox.exec([...wrapper, "--", ...command], {
     mode: "binary",
-    pty: options.tty ?? false,
+    pty: terminal !== undefined,
     env: { ...options.env },
   });
   return {
+    id: execId,
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,

@@ -49,8 +49,8 @@ function passSignals(command: RunningCommand): () => void {
   };
 }
 
-/** Copies until our input ends, or the command does: it need not read all of it. */
-async function pumpInput(
+/** Copies until our input ends, or the command does: it need not read all of it. Never rejects. */
+export async function pumpInput(
   source: Readable,
   command: RunningCommand,
   finished: AbortSignal,
@@ -71,7 +71,8 @@ async function pumpInput(
   }
 }
 
-async function pumpOutput(source: ReadableStream<Uint8Array>, sink: Writable): Promise<void> {
+/** Copies to the end, no faster than it is taken. */
+export async function pumpOutput(source: AsyncIterable<Uint8Array>, sink: Writable): Promise<void> {
   for await (const chunk of source) {
     if (!sink.write(chunk)) await once(sink, "drain");
   }
