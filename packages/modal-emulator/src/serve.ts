@@ -6,6 +6,7 @@ import { RequestLog } from "./request-log.ts";
 import { createEmulatorServer } from "./server.ts";
 import { readServerFile, SERVER_FILE, type ServerFile } from "./server-file.ts";
 import type { EmulatorContext } from "./context.ts";
+import { VolumeDownloads } from "./services/volume-downloads.ts";
 import { Store } from "./state/store.ts";
 import { TokenIssuer } from "./tokens.ts";
 
@@ -34,10 +35,12 @@ export async function serve(options: ServeOptions): Promise<void> {
     log: (line) => process.stderr.write(`${new Date().toISOString()} ${line}\n`),
   };
   const sandboxes = new Sandboxes(context);
+  const downloads = new VolumeDownloads(context);
   const server = createEmulatorServer(
     context,
     sandboxes,
     new RequestLog(store.path("requests.log")),
+    downloads,
   );
 
   const port = await listen(server, options.port ?? readServerFile(store.directory)?.port ?? 0);
@@ -50,6 +53,7 @@ export async function serve(options: ServeOptions): Promise<void> {
 
   await endRequested();
   server.forceShutdown();
+  downloads.close();
   sandboxes.close();
   rmSync(store.path(SERVER_FILE), { force: true });
   store.close();

@@ -18,6 +18,8 @@ import { sandboxService } from "./services/sandboxes.ts";
 import { secretService } from "./services/secrets.ts";
 import { taskRouterService } from "./services/task-router.ts";
 import { completeModalClient, completeTaskCommandRouter } from "./services/unimplemented.ts";
+import type { VolumeDownloads } from "./services/volume-downloads.ts";
+import { volumeFileService } from "./services/volume-files.ts";
 import { volumeService } from "./services/volumes.ts";
 import type { Sandboxes } from "./containers/sandboxes.ts";
 
@@ -31,13 +33,15 @@ export function createEmulatorServer(
   context: EmulatorContext,
   sandboxes: Sandboxes,
   requestLog: RequestLog,
+  downloads: VolumeDownloads,
 ): Server {
   // Named with its full type: a method that the protocol gains and nobody serves breaks the build here.
   const modalClient: ModalClientServiceImplementation = {
     ...authenticationService(context),
     ...environmentAndAppService(context),
     ...imageService(context),
-    ...volumeService(context),
+    ...volumeService(context, downloads.files),
+    ...volumeFileService(context, downloads),
     ...secretService(context),
     ...sandboxService(context, sandboxes),
   };

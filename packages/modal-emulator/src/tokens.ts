@@ -3,11 +3,12 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 const LIFETIME_MS = 60 * 60 * 1000;
 
 /** What a token of the emulator's own is good for. */
-export type TokenSubject = "control-plane" | `task:${string}`;
+export type TokenSubject = "control-plane" | `task:${string}` | `volume-file:${string}`;
 
 /**
  * Issues and checks the JSON Web Tokens (HS256) that the SDK asks for: one for the control plane
- * (AuthTokenGet) and one a task for its command router. The SDK reads only their `exp`.
+ * (AuthTokenGet) and one a task for its command router, of which the SDK reads only `exp`; and one for each
+ * part of a volume's file that may be downloaded.
  */
 export class TokenIssuer {
   readonly #key: Buffer;

@@ -5,9 +5,10 @@ import { finished } from "node:stream/promises";
 import type Docker from "dockerode";
 import tar from "tar-stream";
 import { EMULATOR_DIRECTORY, putCaBundle } from "./ca-bundle.ts";
-import { engineStatus, ignoreStatus } from "./engine-errors.ts";
+import { ignoreStatus } from "./engine-errors.ts";
 import type { ImageConfig } from "./image-config.ts";
 import { INSTANCE_LABEL, KIND_LABEL, labels } from "./labels.ts";
+import { statPath } from "./path-stat.ts";
 
 /** On a build's container: the emulator process that builds. */
 const BUILDER_LABEL = "modal-emulator.builder";
@@ -94,18 +95,9 @@ export class BuildContainer {
 
   /** What is at a path; undefined where nothing is. */
   async kindOf(path: string): Promise<"directory" | "other" | undefined> {
-    try {
-      // dockerode takes a HEAD's answer for a stream whose header holds the description.
-      const answer = (await this.#container.infoArchive({ path })) as unknown as {
-        headers: Record<string, string>;
-      };
-      const stat = answer.headers["x-docker-container-path-stat"] ?? "";
-      const { mode } = JSON.parse(Buffer.from(stat, "base64").toString()) as { mode: number };
-      return mode >= DIRECTORY_BIT ? "directory" : "other";
-    } catch (error) {
-      if (engineStatus(error) === 404) return undefined;
-      throw error;
-    }
+    const stat = await statPath(this.#container, path);
+    if (stat === undefined) return undefined;
+    return stat.kind === "directory" ? "directory" : "other";
   }
 
   /** Makes a directory and those above it, where there are none. */
@@ -156,9 +148,6 @@ export class BuildContainer {
     await ignoreStatus([404, 409], this.#container.remove({ force: true, v: true }));
   }
 }
-
-/** Go's `fs.ModeDir`, the highest bit of a mode. */
-const DIRECTORY_BIT = 2 ** 31;
 
 /** Removes the containers of builds that died with their emulator; returns how many. */
 export async function removeLeftoverBuilds(docker: Docker, instance: string): Promise<number> {

@@ -552,6 +552,68 @@ export interface VolumeHeartbeatRequest {
   volumeId: string;
 }
 
+export interface VolumeGetFile2Request {
+  volumeId: string;
+  path: string;
+  start: number;
+  /** 0 is interpreted as "to the end". */
+  len: number;
+  clientPadsBlocks: boolean;
+}
+
+export interface VolumeGetFile2Response {
+  getUrls: string[];
+  size: number;
+  start: number;
+  len: number;
+}
+
+export interface VolumeListFiles2Request {
+  volumeId: string;
+  path: string;
+  maxEntries?: number | undefined;
+  recursive: boolean;
+}
+
+export interface VolumeListFiles2Response {
+  entries: FileEntry[];
+}
+
+export interface FileEntry {
+  path: string;
+  type: FileEntry_FileType;
+  mtime: number;
+  size: number;
+}
+
+export const FileEntry_FileType = {
+  UNSPECIFIED: 0,
+  FILE: 1,
+  DIRECTORY: 2,
+  SYMLINK: 3,
+  FIFO: 4,
+  SOCKET: 5,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type FileEntry_FileType = typeof FileEntry_FileType[keyof typeof FileEntry_FileType];
+
+export namespace FileEntry_FileType {
+  export type UNSPECIFIED = typeof FileEntry_FileType.UNSPECIFIED;
+  export type FILE = typeof FileEntry_FileType.FILE;
+  export type DIRECTORY = typeof FileEntry_FileType.DIRECTORY;
+  export type SYMLINK = typeof FileEntry_FileType.SYMLINK;
+  export type FIFO = typeof FileEntry_FileType.FIFO;
+  export type SOCKET = typeof FileEntry_FileType.SOCKET;
+  export type UNRECOGNIZED = typeof FileEntry_FileType.UNRECOGNIZED;
+}
+
+export interface VolumeRemoveFile2Request {
+  volumeId: string;
+  path: string;
+  recursive: boolean;
+}
+
 export interface SecretGetOrCreateRequest {
   deploymentName: string;
   environmentName: string;
@@ -4633,6 +4695,516 @@ export const VolumeHeartbeatRequest: MessageFns<VolumeHeartbeatRequest> = {
   fromPartial(object: DeepPartial<VolumeHeartbeatRequest>): VolumeHeartbeatRequest {
     const message = createBaseVolumeHeartbeatRequest();
     message.volumeId = object.volumeId ?? "";
+    return message;
+  },
+};
+
+function createBaseVolumeGetFile2Request(): VolumeGetFile2Request {
+  return { volumeId: "", path: "", start: 0, len: 0, clientPadsBlocks: false };
+}
+
+export const VolumeGetFile2Request: MessageFns<VolumeGetFile2Request> = {
+  encode(message: VolumeGetFile2Request, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.volumeId !== "") {
+      writer.uint32(10).string(message.volumeId);
+    }
+    if (message.path !== "") {
+      writer.uint32(18).string(message.path);
+    }
+    if (message.start !== 0) {
+      writer.uint32(24).uint64(message.start);
+    }
+    if (message.len !== 0) {
+      writer.uint32(32).uint64(message.len);
+    }
+    if (message.clientPadsBlocks !== false) {
+      writer.uint32(40).bool(message.clientPadsBlocks);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VolumeGetFile2Request {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVolumeGetFile2Request();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.volumeId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.start = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.len = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.clientPadsBlocks = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<VolumeGetFile2Request>): VolumeGetFile2Request {
+    return VolumeGetFile2Request.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VolumeGetFile2Request>): VolumeGetFile2Request {
+    const message = createBaseVolumeGetFile2Request();
+    message.volumeId = object.volumeId ?? "";
+    message.path = object.path ?? "";
+    message.start = object.start ?? 0;
+    message.len = object.len ?? 0;
+    message.clientPadsBlocks = object.clientPadsBlocks ?? false;
+    return message;
+  },
+};
+
+function createBaseVolumeGetFile2Response(): VolumeGetFile2Response {
+  return { getUrls: [], size: 0, start: 0, len: 0 };
+}
+
+export const VolumeGetFile2Response: MessageFns<VolumeGetFile2Response> = {
+  encode(message: VolumeGetFile2Response, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.getUrls) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.size !== 0) {
+      writer.uint32(16).uint64(message.size);
+    }
+    if (message.start !== 0) {
+      writer.uint32(24).uint64(message.start);
+    }
+    if (message.len !== 0) {
+      writer.uint32(32).uint64(message.len);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VolumeGetFile2Response {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVolumeGetFile2Response();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.getUrls.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.size = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.start = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.len = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<VolumeGetFile2Response>): VolumeGetFile2Response {
+    return VolumeGetFile2Response.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VolumeGetFile2Response>): VolumeGetFile2Response {
+    const message = createBaseVolumeGetFile2Response();
+    message.getUrls = object.getUrls?.map((e) => e) || [];
+    message.size = object.size ?? 0;
+    message.start = object.start ?? 0;
+    message.len = object.len ?? 0;
+    return message;
+  },
+};
+
+function createBaseVolumeListFiles2Request(): VolumeListFiles2Request {
+  return { volumeId: "", path: "", maxEntries: undefined, recursive: false };
+}
+
+export const VolumeListFiles2Request: MessageFns<VolumeListFiles2Request> = {
+  encode(message: VolumeListFiles2Request, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.volumeId !== "") {
+      writer.uint32(10).string(message.volumeId);
+    }
+    if (message.path !== "") {
+      writer.uint32(18).string(message.path);
+    }
+    if (message.maxEntries !== undefined) {
+      writer.uint32(24).uint32(message.maxEntries);
+    }
+    if (message.recursive !== false) {
+      writer.uint32(32).bool(message.recursive);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VolumeListFiles2Request {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVolumeListFiles2Request();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.volumeId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.maxEntries = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.recursive = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<VolumeListFiles2Request>): VolumeListFiles2Request {
+    return VolumeListFiles2Request.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VolumeListFiles2Request>): VolumeListFiles2Request {
+    const message = createBaseVolumeListFiles2Request();
+    message.volumeId = object.volumeId ?? "";
+    message.path = object.path ?? "";
+    message.maxEntries = object.maxEntries ?? undefined;
+    message.recursive = object.recursive ?? false;
+    return message;
+  },
+};
+
+function createBaseVolumeListFiles2Response(): VolumeListFiles2Response {
+  return { entries: [] };
+}
+
+export const VolumeListFiles2Response: MessageFns<VolumeListFiles2Response> = {
+  encode(message: VolumeListFiles2Response, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.entries) {
+      FileEntry.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VolumeListFiles2Response {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVolumeListFiles2Response();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.entries.push(FileEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<VolumeListFiles2Response>): VolumeListFiles2Response {
+    return VolumeListFiles2Response.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VolumeListFiles2Response>): VolumeListFiles2Response {
+    const message = createBaseVolumeListFiles2Response();
+    message.entries = object.entries?.map((e) => FileEntry.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseFileEntry(): FileEntry {
+  return { path: "", type: 0, mtime: 0, size: 0 };
+}
+
+export const FileEntry: MessageFns<FileEntry> = {
+  encode(message: FileEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.type !== 0) {
+      writer.uint32(16).int32(message.type);
+    }
+    if (message.mtime !== 0) {
+      writer.uint32(24).uint64(message.mtime);
+    }
+    if (message.size !== 0) {
+      writer.uint32(32).uint64(message.size);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FileEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFileEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.type = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.mtime = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.size = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FileEntry>): FileEntry {
+    return FileEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FileEntry>): FileEntry {
+    const message = createBaseFileEntry();
+    message.path = object.path ?? "";
+    message.type = object.type ?? 0;
+    message.mtime = object.mtime ?? 0;
+    message.size = object.size ?? 0;
+    return message;
+  },
+};
+
+function createBaseVolumeRemoveFile2Request(): VolumeRemoveFile2Request {
+  return { volumeId: "", path: "", recursive: false };
+}
+
+export const VolumeRemoveFile2Request: MessageFns<VolumeRemoveFile2Request> = {
+  encode(message: VolumeRemoveFile2Request, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.volumeId !== "") {
+      writer.uint32(10).string(message.volumeId);
+    }
+    if (message.path !== "") {
+      writer.uint32(18).string(message.path);
+    }
+    if (message.recursive !== false) {
+      writer.uint32(24).bool(message.recursive);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VolumeRemoveFile2Request {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVolumeRemoveFile2Request();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.volumeId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.recursive = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<VolumeRemoveFile2Request>): VolumeRemoveFile2Request {
+    return VolumeRemoveFile2Request.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VolumeRemoveFile2Request>): VolumeRemoveFile2Request {
+    const message = createBaseVolumeRemoveFile2Request();
+    message.volumeId = object.volumeId ?? "";
+    message.path = object.path ?? "";
+    message.recursive = object.recursive ?? false;
     return message;
   },
 };
@@ -9228,6 +9800,30 @@ export const ModalClientDefinition = {
       responseStream: false,
       options: {},
     },
+    volumeGetFile2: {
+      name: "VolumeGetFile2",
+      requestType: VolumeGetFile2Request as typeof VolumeGetFile2Request,
+      requestStream: false,
+      responseType: VolumeGetFile2Response as typeof VolumeGetFile2Response,
+      responseStream: false,
+      options: {},
+    },
+    volumeListFiles2: {
+      name: "VolumeListFiles2",
+      requestType: VolumeListFiles2Request as typeof VolumeListFiles2Request,
+      requestStream: false,
+      responseType: VolumeListFiles2Response as typeof VolumeListFiles2Response,
+      responseStream: true,
+      options: {},
+    },
+    volumeRemoveFile2: {
+      name: "VolumeRemoveFile2",
+      requestType: VolumeRemoveFile2Request as typeof VolumeRemoveFile2Request,
+      requestStream: false,
+      responseType: Empty as typeof Empty,
+      responseStream: false,
+      options: {},
+    },
     /** Secrets */
     secretGetOrCreate: {
       name: "SecretGetOrCreate",
@@ -9385,6 +9981,18 @@ export interface ModalClientServiceImplementation<CallContextExt = {}> {
   ): Promise<DeepPartial<VolumeGetOrCreateResponse>>;
   volumeDelete(request: VolumeDeleteRequest, context: CallContext & CallContextExt): Promise<DeepPartial<Empty>>;
   volumeHeartbeat(request: VolumeHeartbeatRequest, context: CallContext & CallContextExt): Promise<DeepPartial<Empty>>;
+  volumeGetFile2(
+    request: VolumeGetFile2Request,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<VolumeGetFile2Response>>;
+  volumeListFiles2(
+    request: VolumeListFiles2Request,
+    context: CallContext & CallContextExt,
+  ): ServerStreamingMethodResult<DeepPartial<VolumeListFiles2Response>>;
+  volumeRemoveFile2(
+    request: VolumeRemoveFile2Request,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<Empty>>;
   /** Secrets */
   secretGetOrCreate(
     request: SecretGetOrCreateRequest,
@@ -9483,6 +10091,18 @@ export interface ModalClientClient<CallOptionsExt = {}> {
   ): Promise<VolumeGetOrCreateResponse>;
   volumeDelete(request: DeepPartial<VolumeDeleteRequest>, options?: CallOptions & CallOptionsExt): Promise<Empty>;
   volumeHeartbeat(request: DeepPartial<VolumeHeartbeatRequest>, options?: CallOptions & CallOptionsExt): Promise<Empty>;
+  volumeGetFile2(
+    request: DeepPartial<VolumeGetFile2Request>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<VolumeGetFile2Response>;
+  volumeListFiles2(
+    request: DeepPartial<VolumeListFiles2Request>,
+    options?: CallOptions & CallOptionsExt,
+  ): AsyncIterable<VolumeListFiles2Response>;
+  volumeRemoveFile2(
+    request: DeepPartial<VolumeRemoveFile2Request>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<Empty>;
   /** Secrets */
   secretGetOrCreate(
     request: DeepPartial<SecretGetOrCreateRequest>,

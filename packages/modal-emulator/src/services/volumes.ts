@@ -1,5 +1,6 @@
 import { ServerError, Status } from "nice-grpc";
 import { engineVolumeName } from "../containers/labels.ts";
+import type { VolumeFiles } from "../containers/volume-files.ts";
 import {
   ObjectCreationType,
   VolumeFsVersion,
@@ -16,6 +17,7 @@ const EPHEMERAL_SILENCE_MS = 20 * 60 * 1000;
 /** Volumes by name (SPEC-01.12). The engine's volume is made when a sandbox first mounts it. */
 export function volumeService(
   context: EmulatorContext,
+  files: VolumeFiles,
 ): Pick<
   ModalClientServiceImplementation,
   "volumeGetOrCreate" | "volumeDelete" | "volumeHeartbeat"
@@ -24,6 +26,7 @@ export function volumeService(
 
   async function remove(volume: VolumeRecord): Promise<void> {
     const { docker } = await context.engine.get();
+    await files.release(docker, volume);
     try {
       await docker.getVolume(volume.engineVolume).remove();
     } catch (error) {
@@ -115,7 +118,8 @@ export function refuseExisting(
   }
 }
 
-function requireVolume(context: EmulatorContext, volumeId: string): VolumeRecord {
+/** @throws ServerError NOT_FOUND */
+export function requireVolume(context: EmulatorContext, volumeId: string): VolumeRecord {
   const volume = context.store.volumes.get(volumeId);
   if (volume === undefined) {
     throw new ServerError(Status.NOT_FOUND, `Volume '${volumeId}' not found`);
