@@ -108,7 +108,7 @@ describe("secrets", () => {
     const store = (value: string) =>
       bench.client.cpClient.secretGetOrCreate({
         deploymentName: name,
-        objectCreationType: overwrite as never,
+        objectCreationType: overwrite,
         envDict: { A: value },
       });
     await store("one");
