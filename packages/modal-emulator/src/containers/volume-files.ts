@@ -191,7 +191,7 @@ function mount({ engineVolume }: VolumeRecord): Docker.MountSettings {
   };
 }
 
-const KINDS: Partial<Record<NonNullable<Header["type"]>, PathKind>> = {
+const KINDS: Partial<Record<Header["type"], PathKind>> = {
   file: "file",
   "contiguous-file": "file",
   link: "file", // a second name of a file that the archive has before
@@ -200,5 +200,5 @@ const KINDS: Partial<Record<NonNullable<Header["type"]>, PathKind>> = {
 };
 
 function kindOf({ type }: Header): PathKind {
-  return (type && KINDS[type]) ?? "other";
+  return KINDS[type] ?? "other";
 }
