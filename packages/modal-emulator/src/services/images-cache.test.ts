@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ImageBench, unique, uniqueCommand } from "../../test/image-bench.ts";
 import type { Secret, Image } from "modal";
-import { ObjectCreationType } from "../generated/modal_client.ts";
 import { pruneState } from "../clean-up.ts";
 
 let bench: ImageBench;
@@ -103,12 +102,11 @@ describe("secrets", () => {
 
   test("a rotated named secret rebuilds nothing; another value of an unnamed one does", async () => {
     const name = `named-${unique()}`;
-    // The SDK's own enumeration has the same numbers, and is not exported.
-    const overwrite: number = ObjectCreationType.OBJECT_CREATION_TYPE_CREATE_OVERWRITE_IF_EXISTS;
     const store = (value: string) =>
       bench.client.cpClient.secretGetOrCreate({
         deploymentName: name,
-        objectCreationType: overwrite,
+        // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the SDK exports none
+        objectCreationType: 3, // create or overwrite
         envDict: { A: value },
       });
     await store("one");
