@@ -1,3 +1,5 @@
+import type { Readable } from "node:stream";
+import { finished } from "node:stream/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import type Docker from "dockerode";
 import { isEngineGone, type EngineConnection } from "./engine-connection.ts";
@@ -11,7 +13,7 @@ export type ContainerEnd =
   | { readonly kind: "missing" };
 
 const BACKOFF_SHORTEST_MS = 100;
-const BACKOFF_LONGEST_MS = 5_000;
+const BACKOFF_LONGEST_MS = 2_000;
 
 /** How long to wait before the next attempt after so many failed ones. */
 export function backoffMs(failures: number): number {
@@ -44,7 +46,7 @@ export async function waitForContainerEnd(
         }
         skipLook = false;
         failures = 0;
-        await container.wait({ abortSignal: signal });
+        await waitForExit(docker, containerName, signal);
       }
     } catch (error) {
       signal.throwIfAborted();
@@ -53,6 +55,36 @@ export async function waitForContainerEnd(
       await delay(backoffMs(failures), undefined, { signal });
     }
   }
+}
+
+/**
+ * Waits until the container no longer runs. The client's own `wait` would never return when the engine
+ * goes away: it has answered with the head of its response by then, and the client waits for the rest.
+ */
+async function waitForExit(
+  docker: Docker,
+  containerName: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const request = {
+    path: `/containers/${containerName}/wait?`,
+    method: "POST",
+    isStream: true,
+    statusCodes: { 200: true, 404: "no such container", 500: "server error" },
+    abortSignal: signal,
+  };
+  const response = await new Promise<Readable>((resolve, reject) => {
+    (docker.modem as Modem).dial(request, (error, answer) => {
+      if (error === null) resolve(answer);
+      else reject(error);
+    });
+  });
+  await finished(response.resume());
+}
+
+/** The part of the client library's transport that is used here; it comes without types. */
+interface Modem {
+  dial(request: object, callback: (error: Error | null, answer: Readable) => void): void;
 }
 
 async function look(

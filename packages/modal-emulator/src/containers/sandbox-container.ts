@@ -145,7 +145,7 @@ function containerOptions(
       ...(plan.hasNetwork && !lacking.has("host-gateway")
         ? { ExtraHosts: ["host.docker.internal:host-gateway"] }
         : {}),
-      LogConfig: LOG_CONFIG,
+      ...(lacking.has("log-config") ? {} : { LogConfig: LOG_CONFIG }),
       ...resourceSettings(plan.resources, hostCores),
     },
   };
@@ -180,7 +180,7 @@ function resourceSettings(
 }
 
 /** What not every engine has, and sandboxes can do without. */
-type Feature = "init" | "host-gateway";
+type Feature = "init" | "host-gateway" | "log-config";
 
 /** What an engine was found to lack, what its image variables and cores are, which volumes it has. */
 interface EngineMemory {
@@ -213,6 +213,7 @@ function missingFeature(error: unknown): Feature | undefined {
   const message = engineMessage(error);
   if (/(docker|container)-init/.test(message)) return "init";
   if (/host-gateway|add-host/.test(message)) return "host-gateway";
+  if (/log[- ]?(opt|driver|config)/i.test(message)) return "log-config";
   return undefined;
 }
 

@@ -71,6 +71,6 @@ export class SandboxExecs {
     const starting = this.#execs.get(execId);
     this.#execs.delete(execId);
     const exec = await starting?.catch(() => undefined);
-    await exec?.dispose();
+    await exec?.dispose().catch((error: unknown) => this.#place.log(String(error)));
   }
 }

@@ -77,7 +77,7 @@ export class Sandboxes {
       await delay(SECOND_LOOK_MS, undefined, { signal });
       await this.#removeStrayContainers(signal);
     } catch (error) {
-      if (!signal.aborted) throw error;
+      if (!signal.aborted) this.#context.log(`recovery: ${String(error)}`);
     }
   }
 
@@ -179,7 +179,7 @@ export class Sandboxes {
 
   #forget(sandbox: LiveSandbox): void {
     sandbox.close();
-    void sandbox.output.dispose();
+    sandbox.output.dispose().catch((error: unknown) => this.#context.log(String(error)));
     this.#live.delete(sandbox.id);
     this.#context.store.sandboxes.delete(sandbox.id);
   }
