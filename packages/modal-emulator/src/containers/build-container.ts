@@ -93,17 +93,19 @@ export class BuildContainer {
     this.#started = true;
   }
 
-  /** What is at a path; undefined where nothing is. */
-  async kindOf(path: string): Promise<"directory" | "other" | undefined> {
+  /** What a path leads to, links followed; undefined where nothing is. */
+  async find(path: string): Promise<{ path: string; isDirectory: boolean } | undefined> {
     const stat = await statPath(this.#container, path);
     if (stat === undefined) return undefined;
-    return stat.kind === "directory" ? "directory" : "other";
+    // The engine has followed all links on the way: one more look is enough.
+    if (stat.kind === "symlink") return this.find(stat.linkTarget);
+    return { path, isDirectory: stat.kind === "directory" };
   }
 
   /** Makes a directory and those above it, where there are none. */
   async makeDirectory(path: string): Promise<void> {
     const normal = posix.resolve("/", path);
-    if (normal === "/" || (await this.kindOf(normal)) !== undefined) return;
+    if (normal === "/" || (await this.find(normal)) !== undefined) return;
     const parent = posix.dirname(normal);
     await this.makeDirectory(parent);
     const pack = tar.pack();

@@ -47,7 +47,7 @@ export async function copyInto(
     intoDirectory:
       words.length > 2 ||
       destination.endsWith("/") ||
-      (await container.kindOf(destination)) === "directory",
+      (await container.find(destination))?.isDirectory === true,
   };
   const from = flags.get("from");
   for (const word of words.slice(0, -1)) {
@@ -119,9 +119,9 @@ async function copyFiles(copy: Copy, files: readonly ContextFile[]): Promise<voi
 async function copyFromImage(copy: Copy, source: BuildContainer, path: string): Promise<void> {
   const { container, attributes, destination } = copy;
   try {
-    const kind = await source.kindOf(path);
-    if (kind === undefined) throw new DockerfileError(`the image has no ${path}`);
-    const isFile = kind === "other";
+    const found = await source.find(path);
+    if (found === undefined) throw new DockerfileError(`the image has no ${path}`);
+    const isFile = !found.isDirectory;
     const target =
       isFile && copy.intoDirectory ? posix.join(destination, posix.basename(path)) : destination;
     const directory = isFile ? posix.dirname(target) : target;
@@ -130,7 +130,7 @@ async function copyFromImage(copy: Copy, source: BuildContainer, path: string): 
       if (isFile) return posix.basename(target);
       return below === "" ? undefined : below; // the directory itself is there already
     };
-    await container.unpack(directory, repack(await source.pack(path), rename, attributes));
+    await container.unpack(directory, repack(await source.pack(found.path), rename, attributes));
   } finally {
     await source.remove();
   }

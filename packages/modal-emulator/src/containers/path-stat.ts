@@ -9,6 +9,8 @@ export interface PathStat {
   readonly kind: PathKind;
   /** Bytes. */
   readonly size: number;
+  /** Where a symlink leads in the end, an absolute path; otherwise empty. */
+  readonly linkTarget: string;
 }
 
 /** Go's `fs.ModeDir`, `fs.ModeSymlink`, and the bits of everything else that is no regular file. */
@@ -29,11 +31,12 @@ export async function statPath(
     };
     answer.resume();
     const stat = answer.headers["x-docker-container-path-stat"] ?? "";
-    const { mode, size } = JSON.parse(Buffer.from(stat, "base64").toString()) as {
+    const { mode, size, linkTarget } = JSON.parse(Buffer.from(stat, "base64").toString()) as {
       mode: number;
       size: number;
+      linkTarget: string;
     };
-    return { kind: kindOf(mode), size };
+    return { kind: kindOf(mode), size, linkTarget };
   } catch (error) {
     if (engineStatus(error) === 404) return undefined;
     throw error;

@@ -96,6 +96,9 @@ describe("building", () => {
         "COPY --from=base /etc/passwd /opt/renamed",
         "WORKDIR /opt",
         "COPY --from=debian:bookworm-slim /etc/group .",
+        "RUN mkdir -p /opt/real && ln -s real /opt/link && ln -s /etc/passwd /opt/passwd-link",
+        "COPY --from=base /etc/os-release /opt/link",
+        "COPY --from=base /var/run /opt/var-run",
       ])
       .build(bench.app);
     const listing = await bench.run(
@@ -105,6 +108,8 @@ describe("building", () => {
     expect(listing).toContain("apt/sources.list.d 5:6 755");
     expect(listing).toContain("files/group 0:0 700\nfiles/passwd 0:0 700\nrenamed 0:0 644");
     expect(listing).toContain("group 0:0 644");
+    await bench.run(copied.imageId, "test -h /opt/link && test -f /opt/real/os-release");
+    await bench.run(copied.imageId, "test ! -h /opt/real/os-release && test -d /opt/var-run/lock");
     await bench.run(copied.imageId, "cmp /etc/passwd /opt/renamed && cmp /etc/group /opt/group");
   });
 
