@@ -1,12 +1,14 @@
 /** The sandbox's own program (decision D4): one bundle, one sub-command a task. */
 import { forward } from "./forward/forward.ts";
 import { init } from "./init/init.ts";
+import { applySync } from "./sync/apply-sync.ts";
 import { runMcpLauncher } from "./mcp/launcher.ts";
 
 const SUBCOMMANDS: Record<string, (args: readonly string[]) => void | Promise<void>> = {
   init,
   "mcp-launcher": runMcpLauncher,
   forward,
+  "apply-sync": applySync,
 };
 
 const [name = "", ...args] = process.argv.slice(2);

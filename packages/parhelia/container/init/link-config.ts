@@ -4,6 +4,7 @@ import {
   CLAUDE_DIR,
   REMOTE_ENV_FILE,
   VOLUME_DIRECTORIES,
+  VOLUME_ROOT,
   WORKSPACES_DIR,
 } from "../../src/volume/layout.ts";
 import { EXEC_DIR, SANDBOX_USER, SESSION_CLAUDE_DIR, SESSION_ENV_FILE } from "../protocol/paths.ts";
@@ -14,6 +15,7 @@ import { assembleSessionConfig } from "./session-config.ts";
 import type { Environment } from "./session-environment.ts";
 import { sessionEnvironment } from "./session-environment.ts";
 import { prepareVolume } from "./volume.ts";
+import { rollForward } from "../sync/commit.ts";
 import { writeFileAtomically } from "../write-file.ts";
 
 /**
@@ -30,6 +32,7 @@ export function linkConfig(given: NodeJS.ProcessEnv): Environment {
       gid: owner === "user" ? SANDBOX_USER.gid : 0,
     })),
   );
+  rollForward(VOLUME_ROOT);
   const movedTo = linkTo(join(SANDBOX_USER.home, ".claude"), CLAUDE_DIR);
   if (movedTo !== null) writeLog(`parhelia-init moved an existing ~/.claude to ${movedTo}`);
 

@@ -27,6 +27,15 @@ export const ENV_DIR = `${CONFIG_DIR}/env`;
 /** KEY=VALUE lines for every session (SPEC-01 "Remote Environment Config"). */
 export const REMOTE_ENV_FILE = `${ENV_DIR}/remote.env`;
 
+/** What syncs keep for themselves. */
+export const SYNC_DIR = `${CONFIG_DIR}/.sync`;
+
+/** What the last sync brought: `SyncManifest` as JSON. */
+export const SYNC_MANIFEST_FILE = `${SYNC_DIR}/manifest.json`;
+
+/** There only while a sync that is committed is being put in place. */
+export const SYNC_COMMITTED_DIR = `${SYNC_DIR}/committed`;
+
 /** Cloned plugin repositories, read-mostly like the configuration. */
 export const PLUGINS_DIR = `${VOLUME_ROOT}/plugins`;
 
@@ -41,6 +50,11 @@ export const CHECKPOINTS_DIR = `${VOLUME_ROOT}/checkpoints`;
 
 /** Project trees, owned by the sandbox's user: where sessions work. */
 export const WORKSPACES_DIR = `${VOLUME_ROOT}/workspaces`;
+
+/** A path of the volume without its mount point: `config/claude/CLAUDE.md`. */
+export function pathInVolume(path: string): string {
+  return path.slice(VOLUME_ROOT.length + 1);
+}
 
 /** The directory of one plugin repository. The name must be one path segment. */
 export function pluginDir(pluginName: string): string {

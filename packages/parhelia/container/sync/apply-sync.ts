@@ -1,0 +1,150 @@
+import { createHash } from "node:crypto";
+import {
+  existsSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+} from "node:fs";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { pathInVolume, SYNC_MANIFEST_FILE, VOLUME_ROOT } from "../../src/volume/layout.ts";
+import type { ManifestFile, SyncHeader, SyncManifest, SyncOutcome } from "../protocol/sync.ts";
+import { SYNC_SILENCE_MS } from "../protocol/sync.ts";
+import { commit, removeOldStages, rollForward } from "./commit.ts";
+import { Refusal, SyncReceiver } from "./receive.ts";
+import { Stage } from "./stage.ts";
+import { EDITABLE_FILES, isSyncedPath } from "./synced-paths.ts";
+
+/** `apply-sync`: takes a sync on standard input and says on standard output what became of it. */
+export async function applySync(): Promise<void> {
+  process.umask(0o022);
+  process.once("SIGTERM", () => process.stdin.destroy(new Error("the sandbox is being ended")));
+  const outcome = await receiveSync(VOLUME_ROOT, process.stdin);
+  commitVolume(VOLUME_ROOT);
+  process.stdout.write(`${JSON.stringify(outcome)}\n`);
+}
+
+/**
+ * Brings a volume to what a sync says, wholly or not at all.
+ * @param volume where it is mounted
+ * @param silenceMs gives up after so long without input
+ * @throws Error when the input ends early, falls silent, or is no sync; nothing was done then
+ */
+export async function receiveSync(
+  volume: string,
+  input: Readable,
+  silenceMs = SYNC_SILENCE_MS,
+): Promise<SyncOutcome> {
+  rollForward(volume);
+  const sync = new IncomingSync(volume);
+  const receiver = new SyncReceiver((header) => sync.begin(header));
+  const silence = setTimeout(() => {
+    input.destroy(new Error(`the other side was silent for ${silenceMs} ms`));
+  }, silenceMs);
+  try {
+    for await (const data of input as AsyncIterable<Uint8Array>) {
+      silence.refresh();
+      receiver.push(data);
+    }
+    if (!receiver.isComplete) throw new Error("the input ended before all of the sync had come");
+    return sync.commit();
+  } catch (error) {
+    sync.abandon();
+    if (error instanceof Refusal) return error.outcome;
+    throw error;
+  } finally {
+    clearTimeout(silence);
+  }
+}
+
+/** One sync, from its header to its commit. */
+class IncomingSync {
+  readonly #volume: string;
+  #header: SyncHeader | undefined;
+  #current: SyncManifest | undefined;
+  #stage: Stage | undefined;
+
+  constructor(volume: string) {
+    this.#volume = volume;
+  }
+
+  /** @throws Refusal where the volume is not what the host compared with */
+  begin(header: SyncHeader): Stage {
+    const stray = Object.keys(header.manifest.files).find((path) => !isSyncedPath(path));
+    if (stray !== undefined) throw new Error(`a sync does not write to ${stray}`);
+    this.#header = header;
+    this.#current = readManifest(this.#volume);
+    if ((this.#current?.digest ?? null) !== header.base) throw new Refusal({ outcome: "stale" });
+    this.#requireUnchanged(header);
+    this.#stage = new Stage(this.#volume);
+    removeOldStages(this.#volume);
+    return this.#stage;
+  }
+
+  commit(): SyncOutcome {
+    const [header, stage] = [this.#header, this.#stage];
+    if (header === undefined || stage === undefined) throw new Error("no sync has begun");
+    const keptEdited = header.overwriteEdited
+      ? []
+      : EDITABLE_FILES.filter((p) => this.#isEdited(p));
+    for (const path of keptEdited) rmSync(stage.pathOf(path), { force: true });
+    const removals = Object.keys(this.#current?.files ?? {}).filter(
+      (path) => header.manifest.files[path] === undefined && !keptEdited.includes(path),
+    );
+    stage.complete(header.manifest, removals);
+    const isCurrent = readManifest(this.#volume)?.digest === this.#current?.digest;
+    if (!isCurrent || !commit(this.#volume, stage.directory)) {
+      throw new Refusal({ outcome: "stale" });
+    }
+    rollForward(this.#volume);
+    return { outcome: "committed", removedFiles: removals.length, keptEdited };
+  }
+
+  abandon(): void {
+    if (this.#stage === undefined) return;
+    rmSync(this.#stage.directory, { recursive: true, force: true });
+  }
+
+  #requireUnchanged({ manifest, sent }: SyncHeader): void {
+    const isSent = new Set(sent);
+    for (const [path, { size }] of Object.entries(manifest.files)) {
+      if (isSent.has(path)) continue;
+      const found = lstatSync(join(this.#volume, path), { throwIfNoEntry: false });
+      const isThere = found?.isFile() === true;
+      if (!isThere || (found.size !== size && !EDITABLE_FILES.includes(path))) {
+        throw new Refusal({ outcome: "incomplete" });
+      }
+    }
+  }
+
+  /** Whether the volume's file is neither what the last sync brought nor what this one brings. */
+  #isEdited(path: string): boolean {
+    const file = join(this.#volume, path);
+    if (!existsSync(file)) return false;
+    const sha256 = createHash("sha256").update(readFileSync(file)).digest("hex");
+    const isOf = (manifest: { files: Readonly<Record<string, ManifestFile>> } | undefined) =>
+      manifest?.files[path]?.sha256 === sha256;
+    return !isOf(this.#current) && !isOf(this.#header?.manifest);
+  }
+}
+
+function readManifest(volume: string): SyncManifest | undefined {
+  const file = join(volume, pathInVolume(SYNC_MANIFEST_FILE));
+  if (!existsSync(file)) return undefined;
+  return JSON.parse(readFileSync(file, "utf8")) as SyncManifest;
+}
+
+/** `statfs` types of disks of the machine itself: ext, xfs, btrfs, zfs, overlay, tmpfs. */
+const OWN_DISKS = new Set([0xef53, 0x58465342, 0x9123683e, 0x2fc12fc1, 0x794c7630, 0x01021994]);
+
+/**
+ * Makes what was written visible to other sandboxes: what `sync /vol/parhelia` does on a Modal volume. On a
+ * disk of this machine it is visible already, and this would wait for all that anyone has written to it.
+ */
+function commitVolume(volume: string): void {
+  if (OWN_DISKS.has(statfsSync(volume).type)) return;
+  fsyncSync(openSync(volume, "r"));
+}
