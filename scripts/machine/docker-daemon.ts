@@ -114,9 +114,10 @@ function livingDaemon(): number | undefined {
   return isDaemon(pid) ? pid : undefined;
 }
 
+/** Whether the process runs and is a dockerd; one that has ended may stay in the table, as a zombie. */
 function isDaemon(pid: number): boolean {
   try {
-    return readFileSync(`/proc/${pid}/comm`, "utf8").trim() === "dockerd";
+    return /\(dockerd\) [^ZX]/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
   } catch {
     return false;
   }
