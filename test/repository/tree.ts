@@ -1,20 +1,28 @@
-import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
+import { join, matchesGlob, relative, resolve } from "node:path";
 
 /** The repository's folder. */
 export const ROOT = resolve(import.meta.dirname, "../..");
 
-/** What git knows or would add, relative to the root: the whole repository, without what is built. */
-export function repositoryFiles(): string[] {
-  const list = ["ls-files", "--cached", "--others", "--exclude-standard", "-z"];
-  const listed = execFileSync("git", list, { cwd: ROOT, encoding: "utf8" });
-  const deleted = execFileSync("git", ["ls-files", "--deleted", "-z"], {
-    cwd: ROOT,
-    encoding: "utf8",
-  });
-  const gone = new Set(deleted.split("\0"));
-  return [...new Set(listed.split("\0"))].filter((file) => file !== "" && !gone.has(file));
+/** What `.gitignore` names: names of folders and patterns of file names. */
+const IGNORED = readFileSync(join(ROOT, ".gitignore"), "utf8")
+  .split("\n")
+  .map((line) => line.trim().replace(/\/$/, ""))
+  .filter((line) => line !== "")
+  .concat(".git");
+
+/**
+ * All files of the repository but what is built and fetched, relative to the root. It asks no git, which a
+ * machine that runs the tests need not have.
+ */
+export function repositoryFiles(folder = ROOT): string[] {
+  return readdirSync(folder, { withFileTypes: true })
+    .filter(({ name }) => !IGNORED.some((pattern) => matchesGlob(name, pattern)))
+    .flatMap((entry) => {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) return repositoryFiles(path);
+      return entry.isFile() ? [relative(ROOT, path)] : [];
+    });
 }
 
 /** A file of the repository as text. */
