@@ -37,6 +37,7 @@ export type SyncItemKind =
   | "skill"
   | "agent"
   | "command"
+  | "setting"
   | "file";
 
 /**
@@ -79,6 +80,8 @@ export interface PluginSource {
   readonly name: string;
   /** What `git clone` takes; never with a user or password in it. */
   readonly repository: string;
+  /** The plugin's directory in the repository; undefined: the repository's root. */
+  readonly subdirectory?: string;
   /** The commit that the user has: 40 hexadecimal digits. */
   readonly commit: string;
   /** Where it lies on the volume, absolute. */

@@ -1,0 +1,145 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import * as z from "zod";
+import { PLUGIN_CACHE_DIR, relativeToVolume } from "../../volume/layout.ts";
+import type { CommandReader, Finding } from "../layer4-runtime-config/command-reader.ts";
+import type { FileCollector } from "../layer4-runtime-config/file-collector.ts";
+import type { JsonObject } from "../layer4-runtime-config/json-file.ts";
+import type { PathMap } from "../layer4-runtime-config/path-map.ts";
+import { planItem } from "../layer4-runtime-config/plan-item.ts";
+import type { InstalledPlugin, InstalledPlugins } from "../layer4-runtime-config/settings-shape.ts";
+import type { PluginSource, SyncItem } from "../sync-tree.ts";
+import { repositoryOf } from "./git-clone.ts";
+import type { Marketplace } from "./marketplaces.ts";
+import { readOptionalJson, readPluginContents } from "./plugin-contents.ts";
+
+/** What collecting plugins gave. */
+interface CollectedPlugins {
+  /** The registry as the sandbox has it. */
+  readonly registry: JsonObject;
+  readonly items: readonly SyncItem[];
+  readonly sources: readonly PluginSource[];
+}
+
+/** What collecting plugins needs. */
+export interface PluginParts {
+  readonly paths: PathMap;
+  readonly collector: FileCollector;
+  readonly commands: CommandReader;
+  readonly marketplaces: readonly Marketplace[];
+  /** `enabledPlugins` of the settings. */
+  readonly enabled: Readonly<Record<string, unknown>>;
+}
+
+/** Makes known where the installed plugins will be. */
+export function placePlugins(installed: InstalledPlugins, paths: PathMap): void {
+  for (const [id, installations] of Object.entries(installed.plugins)) {
+    for (const { installPath, version } of installations.filter(isUsers)) {
+      if (paths.find(installPath) !== undefined) continue;
+      const [plugin = id, marketplace = "unknown"] = id.split("@");
+      paths.add(
+        installPath,
+        `${relativeToVolume(PLUGIN_CACHE_DIR)}/${marketplace}/${plugin}/${version ?? "unknown"}`,
+      );
+    }
+  }
+}
+
+/** Collects the plugins that are installed for the user, at the versions that are registered. */
+export function collectPlugins(installed: InstalledPlugins, parts: PluginParts): CollectedPlugins {
+  const items: SyncItem[] = [];
+  const sources: PluginSource[] = [];
+  const plugins: Record<string, readonly InstalledPlugin[]> = {};
+  for (const [id, installations] of Object.entries(installed.plugins)) {
+    const ofUser = installations.filter(isUsers);
+    items.push(
+      ...installations
+        .filter((installation) => !isUsers(installation))
+        .map(({ projectPath, scope }) => projectItem(id, projectPath ?? scope)),
+    );
+    for (const installation of ofUser) {
+      items.push(...collectPlugin(id, installation, parts));
+      const source = ownSource(id, installation, parts);
+      if (source !== undefined) sources.push(source);
+    }
+    if (ofUser.length > 0) {
+      plugins[id] = ofUser.map((installation) => ({
+        ...installation,
+        installPath: parts.paths.find(installation.installPath) ?? installation.installPath,
+      }));
+    }
+  }
+  return { registry: { ...installed, plugins }, items, sources };
+}
+
+function isUsers({ scope }: InstalledPlugin): boolean {
+  return scope === "user" || scope === "managed";
+}
+
+function projectItem(id: string, project: string): SyncItem {
+  const note = `installed for ${project} only: the project's .claude/settings.json brings it`;
+  return planItem("plugin", id, { findings: [{ verdict: "only-here", note }] });
+}
+
+function collectPlugin(
+  id: string,
+  { installPath }: InstalledPlugin,
+  { paths, collector, commands, enabled }: PluginParts,
+): SyncItem[] {
+  const place = paths.find(installPath) ?? installPath;
+  if (!existsSync(installPath)) {
+    const note = `${installPath} does not exist; install it again: claude plugin install ${id}`;
+    return [planItem("plugin", id, { findings: [{ verdict: "only-here", note }] })];
+  }
+  const { sizeBytes, leftOut } = collector.collect(
+    installPath,
+    place.slice(paths.volumeRoot.length + 1),
+  );
+  const findings: Finding[] = [];
+  if (leftOut > 0) findings.push({ verdict: "portable", note: `${leftOut} of its files left out` });
+  if (enabled[id] !== true) findings.push({ verdict: "portable", note: "not enabled" });
+  const contents = readPluginContents(id, installPath, commands);
+  return [
+    planItem("plugin", id, {
+      findings: [...findings, ...contents.findings],
+      rewrites: [{ from: installPath, to: place }],
+      sizeBytes,
+    }),
+    ...contents.items,
+  ];
+}
+
+/** What a marketplace says of its plugins. */
+const marketplaceShape = z.looseObject({
+  plugins: z.array(z.looseObject({ name: z.string(), source: z.unknown() })),
+});
+
+/** The repository of a plugin that its marketplace only names, and does not hold. */
+function ownSource(
+  id: string,
+  { installPath, gitCommitSha }: InstalledPlugin,
+  { marketplaces, paths }: PluginParts,
+): PluginSource | undefined {
+  const [plugin = "", marketplace = ""] = id.split("@");
+  const root = marketplaces.find(({ name }) => name === marketplace)?.root;
+  if (root === undefined || gitCommitSha === undefined) return undefined;
+  const listing = readOptionalJson(
+    join(root, ".claude-plugin", "marketplace.json"),
+    marketplaceShape,
+  );
+  const source = listing?.plugins.find(({ name }) => name === plugin)?.source;
+  if (typeof source !== "object" || source === null) return undefined;
+  const description = source as JsonObject;
+  const repository = repositoryOf(description);
+  if (repository === undefined) return undefined;
+  const subdirectory = description["path"];
+  return {
+    name: id,
+    repository,
+    commit: gitCommitSha,
+    path: paths.find(installPath) ?? installPath,
+    ...(description["source"] === "git-subdir" && typeof subdirectory === "string"
+      ? { subdirectory }
+      : {}),
+  };
+}

@@ -1,0 +1,124 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { CLAUDE_DIR, relativeToVolume } from "../../volume/layout.ts";
+import type { SyncItem, SyncItemKind } from "../sync-tree.ts";
+import type { Finding } from "./command-reader.ts";
+import { CONFIG_DIRECTORIES, CONFIG_FILES, isConfigEntry, isStateEntry } from "./config-entries.ts";
+import type { FileCollector } from "./file-collector.ts";
+import { bringImports } from "./memory.ts";
+import type { PathMap } from "./path-map.ts";
+import { planItem } from "./plan-item.ts";
+import type { References } from "./references.ts";
+import type { UserConfiguration } from "./user-configuration.ts";
+
+/** What collecting the entries of the configuration directory needs. */
+export interface EntryParts {
+  readonly user: UserConfiguration;
+  readonly paths: PathMap;
+  readonly collector: FileCollector;
+  readonly references: References;
+}
+
+const CLAUDE_TARGET = relativeToVolume(CLAUDE_DIR);
+
+/** Directories whose parts are items of their own, and what is one part. */
+const PARTS: Readonly<Record<string, { readonly kind: SyncItemKind; readonly pattern: RegExp }>> = {
+  agents: { kind: "agent", pattern: /^(.+)\.md$/ },
+  commands: { kind: "command", pattern: /^(.+)\.md$/ },
+  skills: { kind: "skill", pattern: /^([^/]+)\/.+$/ },
+};
+
+/** Collects what a person keeps in the configuration directory. */
+export function collectEntries(parts: EntryParts): SyncItem[] {
+  const { user, collector } = parts;
+  // Listed, and not looked up: a file system that ignores case would find claude.md under CLAUDE.md.
+  const listed = listDirectory(user.configDir);
+  for (const name of ["CLAUDE.md", ...CONFIG_FILES, ...CONFIG_DIRECTORIES]) {
+    if (!listed.includes(name)) continue;
+    collector.collect(join(user.configDir, name), `${CLAUDE_TARGET}/${name}`);
+  }
+  return [
+    ...collectMemory(parts),
+    ...CONFIG_FILES.flatMap((name) => wholeEntry(name, collector)),
+    ...CONFIG_DIRECTORIES.flatMap((name) =>
+      PARTS[name] === undefined ? wholeEntry(name, collector) : partsOf(name, collector),
+    ),
+  ];
+}
+
+/** Accounts for what stays here, once all that is sent has been collected. */
+export function listWhatStays({ user, collector }: EntryParts): SyncItem[] {
+  return listDirectory(user.configDir)
+    .filter((name) => !isConfigEntry(name) && name !== ".git" && name !== ".DS_Store")
+    .filter((name) => filesOf(name, collector).length === 0)
+    .map((name) => planItem("file", name, { findings: [whyItStays(name)] }));
+}
+
+function whyItStays(name: string): Finding {
+  if (name === ".credentials.json") {
+    const note =
+      "credentials are never sent: parhelia secret set anthropic-api-key ANTHROPIC_API_KEY";
+    return { verdict: "refused", note };
+  }
+  if (isStateEntry(name))
+    return { verdict: "only-here", note: "Claude Code's own state, never sent" };
+  const note = "not sent, since no setting, MCP server or import in CLAUDE.md names it";
+  return { verdict: "only-here", note };
+}
+
+/**
+ * `CLAUDE.md` and the rules may import files from all over the home directory: those come along, and the
+ * imports name their new places.
+ */
+function collectMemory({ user, collector, references, paths }: EntryParts): SyncItem[] {
+  const files = ["CLAUDE.md", "rules"]
+    .flatMap((name) => filesOf(name, collector))
+    .filter((target) => target.endsWith(".md"));
+  return files.flatMap((target) => {
+    const name = target.slice(CLAUDE_TARGET.length + 1);
+    const path = join(user.configDir, name);
+    const findings = bringImports(path, user, references);
+    const { text, rewrites } = paths.rewrite(readFileSync(path, "utf8"));
+    if (rewrites.length > 0) collector.addContent(target, text);
+    const sizeBytes = collector.tree.get(target)?.size;
+    const item = planItem("file", name, { findings, rewrites, sizeBytes });
+    return name === "CLAUDE.md" || item.verdict !== "portable" ? [item] : [];
+  });
+}
+
+function wholeEntry(name: string, collector: FileCollector): SyncItem[] {
+  const files = filesOf(name, collector);
+  if (files.length === 0) return [];
+  const note = `${files.length} ${files.length === 1 ? "file" : "files"}`;
+  const findings: Finding[] = [{ verdict: "portable", note }];
+  return [planItem("file", name, { findings, sizeBytes: sizeOf(files, collector) })];
+}
+
+function partsOf(name: string, collector: FileCollector): SyncItem[] {
+  const { kind, pattern } = PARTS[name] ?? { kind: "file", pattern: /^(.+)$/ };
+  const parts = new Map<string, string[]>();
+  for (const target of filesOf(name, collector)) {
+    const part = pattern.exec(target.slice(CLAUDE_TARGET.length + name.length + 2))?.[1];
+    if (part === undefined) continue;
+    const files = parts.get(part);
+    if (files === undefined) parts.set(part, [target]);
+    else files.push(target);
+  }
+  return [...parts].map(([part, files]) =>
+    planItem(kind, part, { sizeBytes: sizeOf(files, collector) }),
+  );
+}
+
+/** What of the tree is an entry of the configuration directory, or lies in it. */
+function filesOf(name: string, { tree }: FileCollector): string[] {
+  const target = `${CLAUDE_TARGET}/${name}`;
+  return [...tree.keys()].filter((path) => path === target || path.startsWith(`${target}/`));
+}
+
+function sizeOf(targets: readonly string[], { tree }: FileCollector): number {
+  return targets.reduce((sum, target) => sum + (tree.get(target)?.size ?? 0), 0);
+}
+
+function listDirectory(path: string): string[] {
+  return existsSync(path) ? readdirSync(path) : [];
+}
