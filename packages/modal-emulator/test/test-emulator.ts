@@ -13,7 +13,7 @@ import {
   type TaskCommandRouterClient,
 } from "../src/generated/task_command_router.ts";
 import { findEngine } from "../src/containers/engine.ts";
-import { INSTANCE_LABEL } from "../src/containers/labels.ts";
+import { imageRepository, INSTANCE_LABEL } from "../src/containers/labels.ts";
 import { readServerFile } from "../src/server-file.ts";
 import type { Credentials } from "../src/state/store.ts";
 
@@ -37,7 +37,12 @@ export class TestEmulator {
   static async start(env: NodeJS.ProcessEnv = {}): Promise<TestEmulator> {
     const { docker } = await findEngine();
     const emulator = new TestEmulator(docker);
-    await emulator.startProcess(env);
+    try {
+      await emulator.startProcess(env);
+    } catch (error) {
+      rmSync(emulator.directory, { recursive: true });
+      throw error;
+    }
     return emulator;
   }
 
@@ -135,7 +140,7 @@ export class TestEmulator {
   async cleanUp(): Promise<void> {
     for (const connection of [...this.#clients, ...this.#channels]) connection.close();
     await this.kill("SIGTERM");
-    await removeEverything(this.docker, this.#label);
+    await removeEverything(this.docker, this.credentials.instance);
     rmSync(this.directory, { recursive: true });
   }
 
@@ -173,12 +178,17 @@ export async function collect(stream: AsyncIterable<{ data: Uint8Array }>): Prom
   return Buffer.concat(parts);
 }
 
-async function removeEverything(docker: Docker, label: string): Promise<void> {
-  const filters = { label: [label] };
+async function removeEverything(docker: Docker, instance: string): Promise<void> {
+  const filters = { label: [`${INSTANCE_LABEL}=${instance}`] };
   const containers = await docker.listContainers({ all: true, filters });
   await Promise.all(
     containers.map(({ Id }) => docker.getContainer(Id).remove({ force: true, v: true })),
   );
   const { Volumes } = await docker.listVolumes({ filters });
   await Promise.all(Volumes.map(({ Name }) => docker.getVolume(Name).remove()));
+  const reference = [imageRepository(instance)];
+  const images = await docker.listImages({ filters: { reference } });
+  for (const tag of images.flatMap(({ RepoTags }) => RepoTags ?? [])) {
+    await docker.getImage(tag).remove({ force: true });
+  }
 }
