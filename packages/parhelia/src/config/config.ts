@@ -38,13 +38,17 @@ export interface Config {
   };
   readonly volume: { readonly name: string };
   readonly secrets: readonly SecretRequest[];
+  readonly sync: {
+    /** Files that are sent although they look like they hold a secret, as the plan names them. */
+    readonly allow: readonly string[];
+  };
   /** Environment variables of every sandbox; no secrets. */
   readonly env: Readonly<Record<string, string>>;
 }
 
 /** From the file's words and texts to the program's. `values` have been checked by the schema. */
 export function toConfig(values: ConfigValues, secretsAreRequired: boolean): Config {
-  const { target, modal, sandbox, image, volume, secrets, env } = values;
+  const { target, modal, sandbox, image, volume, secrets, sync, env } = values;
   return {
     target,
     modal: {
@@ -62,6 +66,7 @@ export function toConfig(values: ConfigValues, secretsAreRequired: boolean): Con
     image: { apt: image.apt, pip: image.pip, claudeCode: image.claude_code, bun: image.bun },
     volume,
     secrets: secrets.names.map((name) => ({ name, required: secretsAreRequired })),
+    sync,
     env,
   };
 }

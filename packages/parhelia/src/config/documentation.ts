@@ -38,7 +38,7 @@ export function configurationPage(): string {
       otherVariables.map(({ name, description }) => [`\`${name}\``, description]),
     ),
     "## The lock",
-    "`parhelia.lock`, beside `parhelia.toml`, pins the exact versions of Claude Code and Bun with the SHA-512 integrity of their packages. It is written when `[image] claude_code` or `bun` asks for a version that is not pinned yet; without a lock, the versions of this release of Parhelia are used, pinned in the same way. The packages come from the registry that your own npm is set up with, and no address is written down. A build stops when the registry offers a package that is not the pinned one.",
+    "`parhelia.lock`, beside `parhelia.toml`, pins the exact versions of Claude Code and Bun with the SHA-512 integrity of their packages. It is written when `[image] claude_code` or `bun` asks for a version that is not pinned yet; without a lock, the versions of this release of Parhelia are used, pinned in the same way. The packages come from the registry that your own npm is set up with, and no address is written down. A build stops when the registry offers a package that is not the pinned one. `parhelia sync` adds the repository and commit of each plugin marketplace, and plugin, that comes from git.",
   ];
   return `${blocks.join("\n\n")}\n`;
 }

@@ -62,6 +62,15 @@ export const otherVariables: readonly OtherVariable[] = [
   {
     name: "CLAUDE_CONFIG_DIR",
     description:
-      "Your own Claude Code configuration, which `parhelia doctor` checks (`~/.claude`).",
+      "Your own Claude Code configuration, which `parhelia doctor` checks and `parhelia sync` sends (`~/.claude`).",
+  },
+  {
+    name: "CLAUDE_CODE_PLUGIN_CACHE_DIR",
+    description: "Your plugins and marketplaces, where they are not in `plugins` below it.",
+  },
+  {
+    name: "XDG_CACHE_HOME",
+    description:
+      "`parhelia sync` keeps hashes of your files in `parhelia/sync` below it (`~/.cache`).",
   },
 ];

@@ -60,6 +60,7 @@ describe("without a file", () => {
         { name: "anthropic-api-key", required: false },
         { name: "github-token", required: false },
       ],
+      sync: { allow: [] },
       env: {},
     });
     expect(file).toBeUndefined();

@@ -17,14 +17,34 @@ const program = z.strictObject({
   platforms: z.strictObject({ "linux-x64": pinned, "linux-arm64": pinned }),
 });
 
+/** A git repository that marketplaces or plugins come from, at the commit that the user has. */
+const pluginSource = z.strictObject({
+  /** Name of the marketplace, or `plugin@marketplace` for a plugin with a repository of its own. */
+  name: z.string().min(1),
+  repository: z.string().min(1),
+  /** The plugin's directory in the repository, where it is not the root. */
+  subdirectory: z.string().min(1).optional(),
+  commit: z.string().regex(/^([0-9a-f]{40}|[0-9a-f]{64})$/, "must be a full commit id"),
+  /** Where it lies on the volume. */
+  path: z.string().min(1),
+});
+
 const lockSchema = z.strictObject({
   lockVersion: z.literal(1),
   claudeCode: program,
   bun: program,
+  /** Written by `parhelia sync`, by name. */
+  plugins: z.array(pluginSource).optional(),
 });
 
-/** `parhelia.lock`: exact versions and SHA-512 integrities, and no address (decision D5). */
+/**
+ * `parhelia.lock`: exact versions and SHA-512 integrities of programs, without an address; repositories
+ * and commits of plugins (decision D5).
+ */
 export type Lock = z.output<typeof lockSchema>;
+
+/** A source of plugins that the lock pins. */
+export type LockedPluginSource = NonNullable<Lock["plugins"]>[number];
 
 /** A program that the lock pins. */
 export type LockedProgram = Lock["bun"];

@@ -6,7 +6,7 @@ import { SystemError, UserError } from "../errors.ts";
 import { defaultLock } from "./default-lock.ts";
 import { formatLock, lockPathFor, readLock, writeLock } from "./lock-file.ts";
 import type { Lock } from "./lock-file.ts";
-import { resolveLock } from "./lock.ts";
+import { lockPluginSources, resolveLock } from "./lock.ts";
 
 /** A real version that no release of Parhelia pins. */
 const OTHER_BUN = "1.4.4";
@@ -111,6 +111,35 @@ describe("the lock file", () => {
     const { lockVersion, claudeCode, bun } = defaultLock;
     const shuffled: Lock = { bun, claudeCode, lockVersion };
     expect(formatLock(shuffled)).toBe(formatLock(defaultLock));
+  });
+
+  const source = {
+    name: "acme",
+    repository: "https://github.com/acme/plugins.git",
+    commit: "0123456789abcdef0123456789abcdef01234567",
+    path: "/vol/parhelia/plugins/marketplaces/acme",
+  };
+
+  test("sources of plugins are recorded by name, replaced as a whole, and written only when they differ", () => {
+    const other = { ...source, name: "beta@acme", subdirectory: "tools/beta" };
+    expect(lockPluginSources(lockPath, [other, source])).toBe(true);
+    expect(readLock(lockPath)).toEqual({ ...defaultLock, plugins: [source, other] });
+    expect(lockPluginSources(lockPath, [source, other])).toBe(false);
+    expect(lockPluginSources(lockPath, [])).toBe(true);
+    expect(readLock(lockPath)).toEqual(defaultLock);
+  });
+
+  test("no lock is begun where there is nothing to record", () => {
+    expect(lockPluginSources(lockPath, [])).toBe(false);
+    expect(existsSync(lockPath)).toBe(false);
+  });
+
+  test("sources of plugins stay when a program moves to another version", async () => {
+    lockPluginSources(lockPath, [source]);
+    await resolveLock({ lockPath, bun: OTHER_BUN });
+    const lock = readLock(lockPath);
+    expect(lock?.bun.version).toBe(OTHER_BUN);
+    expect(lock?.plugins).toEqual([source]);
   });
 
   test("the repository's own is what this release pins", () => {

@@ -1,8 +1,8 @@
 import { dirname } from "node:path";
 import { SystemError } from "../errors.ts";
 import { defaultLock } from "./default-lock.ts";
-import { readLock, writeLock } from "./lock-file.ts";
-import type { Lock, LockedProgram } from "./lock-file.ts";
+import { formatLock, readLock, writeLock } from "./lock-file.ts";
+import type { Lock, LockedPluginSource, LockedProgram } from "./lock-file.ts";
 import { viewPackage } from "./npm.ts";
 import type { NpmOptions, PublishedPackage } from "./npm.ts";
 
@@ -67,7 +67,7 @@ export async function resolveLock(options: ResolveLockOptions): Promise<Resolved
   };
   const [claudeCode, bun] = await Promise.all([resolve("claudeCode"), resolve("bun")]);
   const moved = claudeCode.version !== lock.claudeCode.version || bun.version !== lock.bun.version;
-  if (moved) writeLock(lockPath, withoutAddresses(claudeCode, bun));
+  if (moved) writeLock(lockPath, { ...lock, ...withoutAddresses(claudeCode, bun) });
   return { claudeCode, bun, writtenTo: moved ? lockPath : undefined };
 }
 
@@ -107,7 +107,10 @@ async function resolveVersion(
   return { version, platforms: { "linux-x64": x64, "linux-arm64": arm64 } };
 }
 
-function withoutAddresses(claudeCode: ResolvedProgram, bun: ResolvedProgram): Lock {
+function withoutAddresses(
+  claudeCode: ResolvedProgram,
+  bun: ResolvedProgram,
+): Pick<Lock, "claudeCode" | "bun"> {
   const pin = ({ version, platforms }: ResolvedProgram): LockedProgram => ({
     version,
     platforms: {
@@ -115,5 +118,27 @@ function withoutAddresses(claudeCode: ResolvedProgram, bun: ResolvedProgram): Lo
       "linux-arm64": { integrity: platforms["linux-arm64"].integrity },
     },
   });
-  return { lockVersion: 1, claudeCode: pin(claudeCode), bun: pin(bun) };
+  return { claudeCode: pin(claudeCode), bun: pin(bun) };
+}
+
+/**
+ * Records where plugins come from, in place of what was recorded before. Without a lock, the versions of
+ * this release are pinned with them; without plugins to record, no lock is begun.
+ *
+ * @returns whether the lock was written
+ * @throws UserError when the lock is damaged, SystemError when it cannot be written
+ */
+export function lockPluginSources(
+  lockPath: string,
+  sources: readonly LockedPluginSource[],
+): boolean {
+  const found = readLock(lockPath);
+  const { plugins: before = [], ...lock } = found ?? defaultLock;
+  const plugins = sources.toSorted((first, second) => (first.name < second.name ? -1 : 1));
+  const after = plugins.length === 0 ? lock : { ...lock, plugins };
+  if (formatLock(after) === formatLock(before.length === 0 ? lock : { ...lock, plugins: before })) {
+    return false;
+  }
+  writeLock(lockPath, after);
+  return true;
 }

@@ -191,6 +191,16 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .meta({ description: "Names of secrets; values never stand in this file." }),
+  sync: z
+    .strictObject({
+      allow: z.array(text).default([]).meta({
+        description:
+          "Files that `parhelia sync` sends although they look like they hold a secret, by the names that it gives them.",
+        example: '["skills/deploy/test-key.pem"]',
+      }),
+    })
+    .prefault({})
+    .meta({ description: "What `parhelia sync` sends of your Claude configuration." }),
   env: z.record(variableName, z.string()).default({}).meta({
     description:
       "Environment variables of every sandbox, for values that are no secret: anyone who reads this file can read them.",
