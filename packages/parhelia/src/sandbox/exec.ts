@@ -25,6 +25,8 @@ export interface TerminalSize {
 export interface CommandTerminal extends TerminalSize {
   /** `TERM`; one that the image does not know becomes xterm-256color. */
   readonly type: string;
+  /** Whether it shows 24-bit colours: `COLORTERM` says so to programs. */
+  readonly trueColor: boolean;
 }
 
 /** A command that runs in a sandbox. */
@@ -80,7 +82,7 @@ export async function startCommand(
   const process: ContainerProcess<Uint8Array> = await sandbox.exec([...wrapper, "--", ...command], {
     mode: "binary",
     pty: terminal !== undefined,
-    env: { ...options.env },
+    env: { ...(terminal && colorVariable(terminal)), ...options.env },
   });
   return {
     id: execId,
@@ -94,6 +96,10 @@ export async function startCommand(
     },
     closeStdin: () => process.closeStdin(),
   };
+}
+
+function colorVariable({ trueColor }: CommandTerminal): Record<string, string> {
+  return { COLORTERM: trueColor ? "truecolor" : "" };
 }
 
 /**

@@ -11,6 +11,9 @@ const DEFAULT_SIZE: TerminalSize = { rows: 24, columns: 80 };
 
 const DEFAULT_TYPE = "xterm-256color";
 
+/** Terminals that garble 24-bit colours unless `COLORTERM` says otherwise; most show them without saying so. */
+const FEW_COLORS = /^(screen|linux|vt)/;
+
 type TerminalInput = ReadStream & { readonly fd: number };
 type TerminalOutput = WriteStream & { readonly fd: number };
 
@@ -19,13 +22,15 @@ export class UserTerminal {
   readonly stdin: TerminalInput;
   readonly stdout: TerminalOutput;
   readonly #type: string;
+  readonly #trueColor: boolean;
   readonly #modes = new TerminalModes();
   #savedSettings: string | undefined;
 
-  private constructor(stdin: TerminalInput, stdout: TerminalOutput, type: string | undefined) {
+  private constructor(stdin: TerminalInput, stdout: TerminalOutput, env: NodeJS.ProcessEnv) {
     this.stdin = stdin;
     this.stdout = stdout;
-    this.#type = type || DEFAULT_TYPE;
+    this.#type = env["TERM"] || DEFAULT_TYPE;
+    this.#trueColor = hasTrueColor(this.#type, env);
   }
 
   /** The terminal of a program's streams, or undefined where they lead elsewhere. */
@@ -35,13 +40,13 @@ export class UserTerminal {
   ): UserTerminal | undefined {
     const { stdin, stdout } = streams;
     return stdin instanceof ReadStream && stdout instanceof WriteStream
-      ? new UserTerminal(stdin as TerminalInput, stdout as TerminalOutput, env["TERM"])
+      ? new UserTerminal(stdin as TerminalInput, stdout as TerminalOutput, env)
       : undefined;
   }
 
   /** What a command has to know of it. */
   get description(): CommandTerminal {
-    return { ...this.size, type: this.#type };
+    return { ...this.size, type: this.#type, trueColor: this.#trueColor };
   }
 
   get size(): TerminalSize {
@@ -112,4 +117,10 @@ export class UserTerminal {
       cause: error,
     });
   }
+}
+
+function hasTrueColor(type: string, env: NodeJS.ProcessEnv): boolean {
+  const { COLORTERM: colors, TERM_PROGRAM: program } = env;
+  if (colors) return colors === "truecolor" || colors === "24bit";
+  return program !== "Apple_Terminal" && !FEW_COLORS.test(type);
 }

@@ -8,7 +8,12 @@ import type { RunCommand } from "../command.ts";
 import type { ExecArguments, ExecOptions } from "../command-types.ts";
 
 /** For a command that wants a terminal where the user has none, such as a script's. */
-const STAND_IN: CommandTerminal = { rows: 24, columns: 80, type: "xterm-256color" };
+const STAND_IN: CommandTerminal = {
+  rows: 24,
+  columns: 80,
+  type: "xterm-256color",
+  trueColor: true,
+};
 
 /** `parhelia exec`: a command in a session; ends with its status. */
 export const run: RunCommand<ExecArguments, ExecOptions> = async (context, args, options) => {
