@@ -186,9 +186,10 @@ async function removeEverything(docker: Docker, instance: string): Promise<void>
   );
   const { Volumes } = await docker.listVolumes({ filters });
   await Promise.all(Volumes.map(({ Name }) => docker.getVolume(Name).remove()));
-  const reference = [imageRepository(instance)];
-  const images = await docker.listImages({ filters: { reference } });
-  for (const tag of images.flatMap(({ RepoTags }) => RepoTags ?? [])) {
+  const repository = imageRepository(instance);
+  const images = await docker.listImages({ filters: { reference: [repository] } });
+  const tags = images.flatMap(({ RepoTags }) => RepoTags ?? []);
+  for (const tag of tags.filter((name) => name.startsWith(`${repository}:`))) {
     await docker.getImage(tag).remove({ force: true });
   }
 }
