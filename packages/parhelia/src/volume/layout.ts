@@ -36,6 +36,11 @@ export const SYNC_MANIFEST_FILE = `${SYNC_DIR}/manifest.json`;
 /** There only while a sync that is committed is being put in place. */
 export const SYNC_COMMITTED_DIR = `${SYNC_DIR}/committed`;
 
+/** There exactly while the volume has all that the sync with this digest brought: seen without reading. */
+export function syncCompleteFile(digest: string): string {
+  return `${SYNC_DIR}/complete-${digest}`;
+}
+
 /** Cloned plugin repositories, read-mostly like the configuration. */
 export const PLUGINS_DIR = `${VOLUME_ROOT}/plugins`;
 
@@ -69,11 +74,6 @@ export function checkpointDir(sessionId: string): string {
 /** The directory of one project's tree. The hash must be one path segment. */
 export function workspaceDir(projectHash: string): string {
   return `${WORKSPACES_DIR}/${projectHash}`;
-}
-
-/** A path on the volume, relative to its root, as the tree of a sync has it. */
-export function relativeToVolume(path: string): string {
-  return path.slice(VOLUME_ROOT.length + 1);
 }
 
 /** Who may write a directory of the volume (decision D6): `root`, or the sandbox's user. */

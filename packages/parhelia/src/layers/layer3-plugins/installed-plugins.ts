@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
-import { PLUGIN_CACHE_DIR, relativeToVolume } from "../../volume/layout.ts";
+import { PLUGIN_CACHE_DIR, pathInVolume } from "../../volume/layout.ts";
 import type { CommandReader, Finding } from "../layer4-runtime-config/command-reader.ts";
 import type { FileCollector } from "../layer4-runtime-config/file-collector.ts";
 import type { JsonObject } from "../layer4-runtime-config/json-file.ts";
@@ -39,7 +39,7 @@ export function placePlugins(installed: InstalledPlugins, paths: PathMap): void 
       const [plugin = id, marketplace = "unknown"] = id.split("@");
       paths.add(
         installPath,
-        `${relativeToVolume(PLUGIN_CACHE_DIR)}/${marketplace}/${plugin}/${version ?? "unknown"}`,
+        `${pathInVolume(PLUGIN_CACHE_DIR)}/${marketplace}/${plugin}/${version ?? "unknown"}`,
       );
     }
   }

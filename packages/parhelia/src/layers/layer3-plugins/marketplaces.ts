@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { basename, dirname } from "node:path";
-import { MARKETPLACES_DIR, relativeToVolume } from "../../volume/layout.ts";
+import { MARKETPLACES_DIR, pathInVolume } from "../../volume/layout.ts";
 import { cleanValue, secretNote } from "../layer4-runtime-config/clean-value.ts";
 import type { Finding } from "../layer4-runtime-config/command-reader.ts";
 import type { FileCollector } from "../layer4-runtime-config/file-collector.ts";
@@ -44,7 +44,7 @@ export function findMarketplaces(
 ): Marketplace[] {
   const entries = { ...declared, ...known };
   return Object.entries(entries).map(([name, { source, installLocation }]) => {
-    const target = `${relativeToVolume(MARKETPLACES_DIR)}/${name}`;
+    const target = `${pathInVolume(MARKETPLACES_DIR)}/${name}`;
     const root = contentOf(source, installLocation);
     if (root !== undefined) paths.add(root, target);
     return { name, source, root: root === undefined ? undefined : realPath(root), target };

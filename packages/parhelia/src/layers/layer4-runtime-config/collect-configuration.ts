@@ -4,7 +4,7 @@ import {
   MARKETPLACES_DIR,
   PLUGIN_CACHE_DIR,
   PLUGIN_REGISTRY_DIR,
-  relativeToVolume,
+  pathInVolume,
   VOLUME_ROOT,
 } from "../../volume/layout.ts";
 import { collectPlugins, placePlugins } from "../layer3-plugins/installed-plugins.ts";
@@ -83,7 +83,7 @@ export function collectConfiguration(options: CollectOptions): CollectedConfigur
     "installed_plugins.json": sources.plugins && ofPlugins.registry,
   };
   for (const [name, registry] of Object.entries(registries)) {
-    const target = `${relativeToVolume(PLUGIN_REGISTRY_DIR)}/${name}`;
+    const target = `${pathInVolume(PLUGIN_REGISTRY_DIR)}/${name}`;
     if (registry !== undefined) collector.addContent(target, formatJson(registry));
   }
   cache.save();
@@ -92,10 +92,10 @@ export function collectConfiguration(options: CollectOptions): CollectedConfigur
 
 /** The directories that have another path in the sandbox, the inner ones besides the outer. */
 function placeDirectories(user: UserConfiguration, paths: PathMap): void {
-  paths.add(user.configDir, relativeToVolume(CLAUDE_DIR));
-  paths.add(user.pluginsDir, relativeToVolume(PLUGIN_REGISTRY_DIR));
-  paths.add(join(user.pluginsDir, "marketplaces"), relativeToVolume(MARKETPLACES_DIR));
-  paths.add(join(user.pluginsDir, "cache"), relativeToVolume(PLUGIN_CACHE_DIR));
+  paths.add(user.configDir, pathInVolume(CLAUDE_DIR));
+  paths.add(user.pluginsDir, pathInVolume(PLUGIN_REGISTRY_DIR));
+  paths.add(join(user.pluginsDir, "marketplaces"), pathInVolume(MARKETPLACES_DIR));
+  paths.add(join(user.pluginsDir, "cache"), pathInVolume(PLUGIN_CACHE_DIR));
 }
 
 function addSettings(
@@ -117,7 +117,7 @@ function addSettings(
           ...read.settings,
           extraKnownMarketplaces: declaredInVolume(extraKnownMarketplaces, parts.paths),
         };
-  parts.collector.addContent(`${relativeToVolume(CLAUDE_DIR)}/settings.json`, formatJson(content));
+  parts.collector.addContent(`${pathInVolume(CLAUDE_DIR)}/settings.json`, formatJson(content));
   return read.items;
 }
 

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { CLAUDE_DIR, relativeToVolume } from "../../volume/layout.ts";
+import { CLAUDE_DIR, pathInVolume } from "../../volume/layout.ts";
 import type { SyncItem, SyncItemKind } from "../sync-tree.ts";
 import type { Finding } from "./command-reader.ts";
 import { CONFIG_DIRECTORIES, CONFIG_FILES, isConfigEntry, isStateEntry } from "./config-entries.ts";
@@ -19,7 +19,7 @@ export interface EntryParts {
   readonly references: References;
 }
 
-const CLAUDE_TARGET = relativeToVolume(CLAUDE_DIR);
+const CLAUDE_TARGET = pathInVolume(CLAUDE_DIR);
 
 /** Directories whose parts are items of their own, and what is one part. */
 const PARTS: Readonly<Record<string, { readonly kind: SyncItemKind; readonly pattern: RegExp }>> = {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { MCP_CONFIG_FILE, relativeToVolume } from "../../volume/layout.ts";
+import { MCP_CONFIG_FILE, pathInVolume } from "../../volume/layout.ts";
 import type { SyncItem } from "../sync-tree.ts";
 import type { CommandReader } from "./command-reader.ts";
 import type { FileCollector } from "./file-collector.ts";
@@ -35,7 +35,7 @@ export function collectMcpConfig(parts: McpConfigParts): readonly SyncItem[] {
   );
   if (Object.keys(read.servers).length > 0 || mcpOverrides !== undefined) {
     const content = formatJson({ mcpServers: read.servers });
-    collector.addContent(relativeToVolume(MCP_CONFIG_FILE), content);
+    collector.addContent(pathInVolume(MCP_CONFIG_FILE), content);
   }
   return [
     ...read.items,

@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import { basename, extname, join, relative } from "node:path";
-import { CLAUDE_DIR, HOME_FILES_DIR, relativeToVolume } from "../../volume/layout.ts";
+import { CLAUDE_DIR, HOME_FILES_DIR, pathInVolume } from "../../volume/layout.ts";
 import type { FileCollector } from "./file-collector.ts";
 import type { PathMap } from "./path-map.ts";
 import { isStateEntry } from "./config-entries.ts";
@@ -80,7 +80,7 @@ export class References {
     }
     const wanted = alone ? inConfiguration : entry;
     if (!this.#isInTree(path)) {
-      this.#collector.collect(join(configDir, wanted), `${relativeToVolume(CLAUDE_DIR)}/${wanted}`);
+      this.#collector.collect(join(configDir, wanted), `${pathInVolume(CLAUDE_DIR)}/${wanted}`);
     }
     return sentIf(this.#isInTree(path), path);
   }
@@ -97,7 +97,7 @@ export class References {
     if (!isScript || !stats.isFile() || stats.size > MAX_HOME_FILE_BYTES) {
       return { state: "only-here", why: `${shown} is only on this machine, and no script` };
     }
-    const target = `${relativeToVolume(HOME_FILES_DIR)}/${relative(this.#user.home, path)}`;
+    const target = `${pathInVolume(HOME_FILES_DIR)}/${relative(this.#user.home, path)}`;
     this.#collector.collect(path, target);
     if (!this.#collector.tree.has(target)) {
       return { state: "only-here", why: `${shown} was left out` };
@@ -109,7 +109,7 @@ export class References {
   /** Also true for a directory that something was sent of. */
   #isInTree(path: string): boolean {
     const { tree } = this.#collector;
-    const target = `${relativeToVolume(CLAUDE_DIR)}/${relative(this.#user.configDir, path)}`;
+    const target = `${pathInVolume(CLAUDE_DIR)}/${relative(this.#user.configDir, path)}`;
     if (tree.has(target)) return true;
     return (
       statSync(path).isDirectory() && [...tree.keys()].some((key) => key.startsWith(`${target}/`))
