@@ -29,6 +29,16 @@ export interface SyncManifest {
   readonly files: Readonly<Record<string, ManifestFile>>;
 }
 
+/** A manifest as it lies on a volume; undefined for one that is none, or of another version. */
+export function parseManifest(text: string): SyncManifest | undefined {
+  try {
+    const manifest = JSON.parse(text) as SyncManifest;
+    return (manifest.version as number) === 1 ? manifest : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 export interface SyncHeader {
   readonly manifest: SyncManifest;
   /** Digest of the manifest that the host compared with; null where the volume had none. */

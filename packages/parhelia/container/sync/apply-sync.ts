@@ -12,7 +12,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { pathInVolume, SYNC_MANIFEST_FILE, VOLUME_ROOT } from "../../src/volume/layout.ts";
 import type { ManifestFile, SyncHeader, SyncManifest, SyncOutcome } from "../protocol/sync.ts";
-import { SYNC_SILENCE_MS } from "../protocol/sync.ts";
+import { parseManifest, SYNC_SILENCE_MS } from "../protocol/sync.ts";
 import { commit, removeOldStages, rollForward } from "./commit.ts";
 import { Refusal, SyncReceiver } from "./receive.ts";
 import { Stage } from "./stage.ts";
@@ -22,9 +22,16 @@ import { EDITABLE_FILES, isSyncedPath } from "./synced-paths.ts";
 export async function applySync(): Promise<void> {
   process.umask(0o022);
   process.once("SIGTERM", () => process.stdin.destroy(new Error("the sandbox is being ended")));
-  const outcome = await receiveSync(VOLUME_ROOT, process.stdin);
-  commitVolume(VOLUME_ROOT);
-  process.stdout.write(`${JSON.stringify(outcome)}\n`);
+  try {
+    const outcome = await receiveSync(VOLUME_ROOT, process.stdin);
+    commitVolume(VOLUME_ROOT);
+    process.stdout.write(`${JSON.stringify(outcome)}\n`);
+  } catch (error) {
+    process.stderr.write(
+      `parhelia apply-sync: ${error instanceof Error ? error.message : String(error)}\n`,
+    );
+    process.exitCode = 1;
+  }
 }
 
 /**
@@ -134,7 +141,7 @@ class IncomingSync {
 function readManifest(volume: string): SyncManifest | undefined {
   const file = join(volume, pathInVolume(SYNC_MANIFEST_FILE));
   if (!existsSync(file)) return undefined;
-  return JSON.parse(readFileSync(file, "utf8")) as SyncManifest;
+  return parseManifest(readFileSync(file, "utf8"));
 }
 
 /** `statfs` types of disks of the machine itself: ext, xfs, btrfs, zfs, overlay, tmpfs. */

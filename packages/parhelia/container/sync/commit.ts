@@ -7,17 +7,27 @@ import {
   rmdirSync,
   rmSync,
   unlinkSync,
+  writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
-import { pathInVolume, SYNC_COMMITTED_DIR, SYNC_MANIFEST_FILE } from "../../src/volume/layout.ts";
+import { basename, dirname, join } from "node:path";
+import {
+  pathInVolume,
+  SYNC_COMMITTED_DIR,
+  SYNC_MANIFEST_FILE,
+  syncCompleteFile,
+} from "../../src/volume/layout.ts";
 import {
   STAGE_NAME,
   STAGED_MANIFEST,
-  STAGED_REMOVALS,
+  STAGED_ORDERS,
   STAGED_TREE,
+  type CommitOrders,
   syncDirectory,
 } from "./stage.ts";
 import { SYNCED_ROOTS } from "./synced-paths.ts";
+
+/** How `syncCompleteFile` names its files. */
+const COMPLETE_PREFIX = basename(syncCompleteFile(""));
 
 /** A stage is older than any sync runs: whoever filled it is gone. */
 const STAGE_LIFETIME_MS = 60 * 60 * 1000;
@@ -28,23 +38,44 @@ const STAGE_LIFETIME_MS = 60 * 60 * 1000;
  * @returns false when another sync was committed at this moment; nothing was done
  */
 export function commit(volume: string, stageDirectory: string): boolean {
+  for (const name of readdirSync(syncDirectory(volume))) {
+    if (name.startsWith(COMPLETE_PREFIX))
+      rmSync(join(syncDirectory(volume), name), { force: true });
+  }
   return unlessRefused(["ENOTEMPTY", "EEXIST"], () => {
-    renameSync(stageDirectory, join(volume, pathInVolume(SYNC_COMMITTED_DIR)));
+    renameSync(stageDirectory, inVolume(volume, SYNC_COMMITTED_DIR));
   });
 }
 
 /**
  * Puts a committed sync in place, where one was interrupted; one look when there is none. Each step can be
  * done twice, and by two at once. New files appear by rename, whole directories where there were none; then
- * what is no longer wanted goes; the manifest comes last.
+ * what is no longer wanted goes; then comes the manifest, and at last the mark that all is there.
  */
 export function rollForward(volume: string): void {
-  const committed = join(volume, pathInVolume(SYNC_COMMITTED_DIR));
+  const committed = inVolume(volume, SYNC_COMMITTED_DIR);
   if (!existsSync(committed)) return;
-  moveInto(join(committed, STAGED_TREE), volume);
-  removeFiles(volume, join(committed, STAGED_REMOVALS));
-  moveFile(join(committed, STAGED_MANIFEST), join(volume, pathInVolume(SYNC_MANIFEST_FILE)));
+  const orders = readOrders(committed);
+  if (orders !== undefined) {
+    moveInto(join(committed, STAGED_TREE), volume);
+    removeFiles(volume, orders.removals);
+    moveFile(join(committed, STAGED_MANIFEST), inVolume(volume, SYNC_MANIFEST_FILE));
+    writeFileSync(inVolume(volume, syncCompleteFile(orders.digest)), "");
+  }
   rmSync(committed, { recursive: true, force: true });
+}
+
+function readOrders(committed: string): CommitOrders | undefined {
+  try {
+    return JSON.parse(readFileSync(join(committed, STAGED_ORDERS), "utf8")) as CommitOrders;
+  } catch (error) {
+    if (hasCode(error, ["ENOENT"])) return undefined; // somebody else has just done it all
+    throw error;
+  }
+}
+
+function inVolume(volume: string, path: string): string {
+  return join(volume, pathInVolume(path));
 }
 
 /** Removes what syncs left that ended before they were committed. */
@@ -88,9 +119,7 @@ function moveFile(from: string, to: string): void {
   });
 }
 
-function removeFiles(volume: string, list: string): void {
-  if (!existsSync(list)) return;
-  const paths = JSON.parse(readFileSync(list, "utf8")) as string[];
+function removeFiles(volume: string, paths: readonly string[]): void {
   const parents = new Set<string>();
   for (const path of paths) {
     // Where a directory has taken the file's place, or a file that of its directory, it is gone already.

@@ -10,9 +10,15 @@ export const STAGE_NAME = /^stage-(\d+)-/;
 /** Names inside a stage. */
 export const STAGED_TREE = "tree";
 export const STAGED_MANIFEST = "manifest.json";
-export const STAGED_REMOVALS = "removals.json";
+export const STAGED_ORDERS = "orders.json";
 
-const FILE_FLAGS = "wx";
+/** What a commit does besides moving the staged files. */
+export interface CommitOrders {
+  /** The manifest's. */
+  readonly digest: string;
+  /** Files that go, by their path from the volume's root. */
+  readonly removals: readonly string[];
+}
 
 /** The directory of the volume where syncs keep what is theirs. */
 export function syncDirectory(volume: string): string {
@@ -47,7 +53,7 @@ export class Stage {
       mkdirSync(parent, { recursive: true });
       this.#made.add(parent);
     }
-    const descriptor = openSync(staged, FILE_FLAGS, mode);
+    const descriptor = openSync(staged, "wx", mode);
     return {
       write: (data) => {
         for (let rest = data; rest.length > 0;) rest = rest.subarray(writeSync(descriptor, rest));
@@ -61,7 +67,8 @@ export class Stage {
   /** Writes what the commit needs besides the files. */
   complete(manifest: SyncManifest, removals: readonly string[]): void {
     writeFileSync(join(this.directory, STAGED_MANIFEST), JSON.stringify(manifest));
-    writeFileSync(join(this.directory, STAGED_REMOVALS), JSON.stringify(removals));
+    const orders: CommitOrders = { digest: manifest.digest, removals };
+    writeFileSync(join(this.directory, STAGED_ORDERS), JSON.stringify(orders));
   }
 }
 

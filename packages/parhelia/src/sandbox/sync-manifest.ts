@@ -25,20 +25,6 @@ export function changedFiles(manifest: SyncManifest, base: SyncManifest | undefi
     .map(([path]) => path);
 }
 
-/**
- * Reads a manifest as it lies on a volume; undefined for one that is none, or of another version: then
- * everything is sent.
- */
-export function parseManifest(content: Buffer | undefined): SyncManifest | undefined {
-  if (content === undefined) return undefined;
-  try {
-    const manifest = JSON.parse(content.toString()) as SyncManifest;
-    return (manifest.version as number) === 1 ? manifest : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 function missing(path: string): never {
   throw new RangeError(`no file ${path}`);
 }

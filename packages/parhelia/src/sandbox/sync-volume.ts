@@ -1,4 +1,9 @@
-import type { SyncHeader, SyncManifest, SyncOutcome } from "../../container/protocol/sync.ts";
+import {
+  parseManifest,
+  type SyncHeader,
+  type SyncManifest,
+  type SyncOutcome,
+} from "../../container/protocol/sync.ts";
 import { SystemError, UserError } from "../errors.ts";
 import type { SyncTree } from "../layers/sync-tree.ts";
 import type { Connection } from "../modal/connection.ts";
@@ -7,11 +12,11 @@ import { hasVolumeFile, readVolumeFile } from "../modal/volume-files.ts";
 import {
   MCP_CONFIG_FILE,
   pathInVolume,
-  SYNC_COMMITTED_DIR,
   SYNC_MANIFEST_FILE,
+  syncCompleteFile,
 } from "../volume/layout.ts";
 import { sendSync, type SyncPlace } from "./sync-helper.ts";
-import { changedFiles, manifestOf, parseManifest } from "./sync-manifest.ts";
+import { changedFiles, manifestOf } from "./sync-manifest.ts";
 import { reloadSessions, startOnlyChanges, type SyncedSession } from "./sync-sessions.ts";
 import { syncStream } from "./sync-stream.ts";
 
@@ -68,17 +73,16 @@ export async function pushTree(
     createIfMissing: true,
     version: 2,
   });
+  const isComplete = await hasVolumeFile(
+    connection,
+    volume,
+    pathInVolume(syncCompleteFile(manifest.digest)),
+  );
+  if (isComplete && options.overwriteEdited !== true) return NOTHING;
   let sendAll = false;
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-    const base = await readBase(connection, volume);
-    if (
-      !base.isUnfinished &&
-      !options.overwriteEdited &&
-      base.manifest?.digest === manifest.digest
-    ) {
-      return NOTHING;
-    }
-    const push = new Push(manifest, base.manifest, { sendAll, ...options });
+    const base = await readManifest(connection, volume);
+    const push = new Push(manifest, base, { sendAll, ...options });
     const place = await options.place();
     const pieces = syncStream(push.header, tree);
     const outcome = await sendSync(connection, place, volume, pieces, options.signal);
@@ -97,16 +101,13 @@ export async function pushTree(
   );
 }
 
-/** What the volume has, and whether a sync was interrupted after its commit. */
-async function readBase(
+/** What the last sync brought. */
+async function readManifest(
   connection: Connection,
   volume: Volume,
-): Promise<{ manifest: SyncManifest | undefined; isUnfinished: boolean }> {
-  const [content, isUnfinished] = await Promise.all([
-    readVolumeFile(connection, volume, pathInVolume(SYNC_MANIFEST_FILE)),
-    hasVolumeFile(connection, volume, `${pathInVolume(SYNC_COMMITTED_DIR)}/removals.json`),
-  ]);
-  return { manifest: parseManifest(content), isUnfinished };
+): Promise<SyncManifest | undefined> {
+  const content = await readVolumeFile(connection, volume, pathInVolume(SYNC_MANIFEST_FILE));
+  return content === undefined ? undefined : parseManifest(content.toString());
 }
 
 /** One attempt: what is sent to a volume that has `base`. */
