@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type Docker from "dockerode";
+import { removeUnusedImages } from "./containers/base-image.ts";
 import { findEngine } from "./containers/engine.ts";
 import { imageRepository, INSTANCE_LABEL, KIND_LABEL, SANDBOX_LABEL } from "./containers/labels.ts";
 import { endEmulator } from "./launch.ts";
@@ -110,6 +111,7 @@ export async function pruneState(stateDirectory: string, options: PruneOptions):
       if (sandbox.result !== undefined) store.sandboxes.delete(sandbox.id);
     }
     removed.images = await removeImages(docker, store, running);
+    removed.images += await removeUnusedImages(docker);
     if (options.volumes) removed.volumes = await removeVolumes(docker, store, running);
     if (options.secrets) removed.secrets = removeAll(store.secrets);
     return removed;

@@ -1,6 +1,5 @@
 import { PassThrough } from "node:stream";
 import type { App, Image, ModalClient } from "modal";
-import { pruneState } from "../src/clean-up.ts";
 import { readRecords } from "../src/state/collection.ts";
 import type { ImageRecord } from "../src/state/records.ts";
 import { TestEmulator } from "./test-emulator.ts";
@@ -8,29 +7,37 @@ import { TestEmulator } from "./test-emulator.ts";
 /** An emulator, a client of it, and a base image for tests to put layers on. */
 export class ImageBench {
   readonly emulator: TestEmulator;
+  readonly #env: NodeJS.ProcessEnv;
   client: ModalClient;
   app: App;
   base: Image;
 
-  private constructor(emulator: TestEmulator, client: ModalClient, app: App, base: Image) {
+  private constructor(
+    emulator: TestEmulator,
+    env: NodeJS.ProcessEnv,
+    client: ModalClient,
+    app: App,
+    base: Image,
+  ) {
     this.emulator = emulator;
+    this.#env = env;
     this.client = client;
     this.app = app;
     this.base = base;
   }
 
   /** Starts an emulator. Tests end it with `cleanUp`. */
-  static async start(): Promise<ImageBench> {
-    const emulator = await TestEmulator.start();
+  static async start(env: NodeJS.ProcessEnv = {}): Promise<ImageBench> {
+    const emulator = await TestEmulator.start(env);
     const client = await emulator.client();
     const { app, image } = await emulator.appAndImage(client);
-    return new ImageBench(emulator, client, app, image);
+    return new ImageBench(emulator, env, client, app, image);
   }
 
   /** Kills the emulator and starts it on the same state. */
   async restart(): Promise<void> {
     await this.emulator.kill();
-    await this.emulator.startProcess();
+    await this.emulator.startProcess(this.#env);
     this.client = await this.emulator.client();
     ({ app: this.app, image: this.base } = await this.emulator.appAndImage(this.client));
   }
@@ -105,8 +112,6 @@ export class ImageBench {
 
   /** Ends the emulator and removes all that it made. */
   async cleanUp(): Promise<void> {
-    await this.emulator.kill("SIGTERM");
-    await pruneState(this.emulator.directory, { volumes: true, secrets: true });
     await this.emulator.cleanUp();
   }
 }

@@ -17,6 +17,9 @@ const BASE_REPOSITORY = "modal-emulator-base";
 
 const DEBIAN_TAG = `${BASE_REPOSITORY}:debian-bookworm-slim`;
 const DEBIAN_REFERENCES = /^((docker\.io\/)?library\/)?debian:(bookworm|12)(-slim)?$/;
+/** The time that a build takes at most from the making of an image to its name, generously. */
+const NAMED_WITHIN_MS = 10 * 60 * 1000;
+
 const SCRATCH_TAG = `${BASE_REPOSITORY}:scratch`;
 
 /** How a base image is asked for. */
@@ -65,17 +68,26 @@ export async function obtainImage(
 }
 
 /**
- * Removes the base images that were made here, where no instance has an image any more.
+ * Removes what no instance has a name for any more: the base images that were made here, once no instance
+ * has an image, and layers that lost their names.
  * @returns how many were removed
  */
-export async function removeUnusedBaseImages(docker: Docker): Promise<number> {
+export async function removeUnusedImages(docker: Docker): Promise<number> {
   const images = await docker.listImages();
   const tags = images.flatMap((image) => image.RepoTags ?? []);
-  const made = tags.filter((tag) => tag.startsWith(`${BASE_REPOSITORY}:`));
   const isUsed = tags.some((tag) => /^modal-emulator-[0-9a-f]{12}:/.test(tag));
-  if (isUsed) return 0;
-  for (const tag of made) await ignoreStatus([404, 409], docker.getImage(tag).remove());
-  return made.length;
+  const made = isUsed ? [] : tags.filter((tag) => tag.startsWith(`${BASE_REPOSITORY}:`));
+  // A build of another instance is about to name what it has just made.
+  const newestS = (Date.now() - NAMED_WITHIN_MS) / 1000;
+  const nameless = await docker.listImages({
+    filters: { dangling: ["true"], label: [`${KIND_LABEL}=image`] },
+  });
+  const unwanted = [
+    ...made,
+    ...nameless.filter(({ Created }) => Created < newestS).map(({ Id }) => Id),
+  ];
+  for (const name of unwanted) await ignoreStatus([404, 409], docker.getImage(name).remove());
+  return unwanted.length;
 }
 
 async function imageId(docker: Docker, reference: string): Promise<string | undefined> {

@@ -2,9 +2,12 @@ import { randomBytes } from "node:crypto";
 import { posix } from "node:path";
 import { Readable, Writable } from "node:stream";
 import { finished } from "node:stream/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import type Docker from "dockerode";
 import tar from "tar-stream";
 import { EMULATOR_DIRECTORY, putCaBundle } from "./ca-bundle.ts";
+import { backoffMs } from "./container-watch.ts";
+import { isEngineGone } from "./engine-connection.ts";
 import { ignoreStatus } from "./engine-errors.ts";
 import type { ImageConfig } from "./image-config.ts";
 import { INSTANCE_LABEL, KIND_LABEL, labels } from "./labels.ts";
@@ -146,8 +149,30 @@ export class BuildContainer {
     await this.#exec({ Cmd, User: "0", WorkingDir: "/" }, silent, silent);
   }
 
+  /** Removes the container; where the engine does not answer, as soon as it does again. */
   async remove(): Promise<void> {
+    try {
+      await this.#removeNow();
+    } catch (error) {
+      if (!isEngineGone(error)) throw error;
+      void this.#removeLater();
+    }
+  }
+
+  async #removeNow(): Promise<void> {
     await ignoreStatus([404, 409], this.#container.remove({ force: true, v: true }));
+  }
+
+  /** Until it has worked, or the emulator has ended: the next one finds what is left. */
+  async #removeLater(): Promise<void> {
+    for (let failures = 0; ; failures++) {
+      await delay(backoffMs(failures), undefined, { ref: false });
+      try {
+        return await this.#removeNow();
+      } catch {
+        // The engine is still away.
+      }
+    }
   }
 }
 

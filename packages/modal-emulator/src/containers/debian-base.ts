@@ -65,7 +65,9 @@ export async function makeDebianImage(docker: Docker, tag: string, log: BuildLog
   child.stdin.end(sources);
 
   const imported = importArchive(docker, child.stdout, tag).catch((error: unknown) => {
-    child.kill(); // nobody reads what it writes any more
+    // Nobody reads what it writes any more.
+    child.kill();
+    child.stdout.destroy();
     throw error;
   });
   const [end, image] = await Promise.allSettled([once(child, "close"), imported]);

@@ -53,6 +53,21 @@ describe("cache", () => {
     }
   });
 
+  test("a container that a user starts from an image is not taken for one of the emulator's", async () => {
+    const other = await ImageBench.start();
+    const { docker } = other.emulator;
+    const { engineTag } = other.record((await other.layer([]).build(other.app)).imageId);
+    const container = await docker.createContainer({ Image: engineTag, Cmd: ["true"] });
+    try {
+      await other.emulator.kill("SIGTERM");
+      await pruneState(other.emulator.directory, { volumes: true, secrets: true });
+      await container.inspect();
+    } finally {
+      await container.remove();
+      await other.cleanUp();
+    }
+  });
+
   test("an image that was removed behind our back is built again, and not found until then", async () => {
     const image = bench.layer(["RUN echo again"]);
     const { imageId } = await image.build(bench.app);
