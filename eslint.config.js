@@ -4,7 +4,13 @@ import tseslint from "typescript-eslint";
 
 export default defineConfig(
   {
-    ignores: ["**/node_modules", "**/dist", "packages/modal-emulator/src/generated", "**/*.cjs"],
+    ignores: [
+      "**/node_modules",
+      "**/dist",
+      "packages/modal-emulator/src/generated",
+      "**/*.cjs",
+      "eslint.config.js",
+    ],
   },
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,
