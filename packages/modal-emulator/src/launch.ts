@@ -40,8 +40,8 @@ export class EmulatorStartError extends Error {
  * @throws EmulatorStartError when it does not come up within 15 s
  */
 export async function ensureEmulator(options: EnsureOptions): Promise<EmulatorAccess> {
-  const running = readServerFile(options.stateDirectory);
-  if (running !== undefined && (await answers(running))) {
+  const running = await findRunning(options.stateDirectory);
+  if (running !== undefined) {
     if (running.build === buildOf(options.program)) return access(options.stateDirectory, running);
     await endEmulator(options.stateDirectory);
   }
@@ -61,9 +61,8 @@ export async function ensureEmulator(options: EnsureOptions): Promise<EmulatorAc
 
 /** The emulator that serves the state directory now, if there is one. */
 export async function findEmulator(stateDirectory: string): Promise<EmulatorAccess | undefined> {
-  const running = readServerFile(stateDirectory);
-  if (running === undefined || !(await answers(running))) return undefined;
-  return access(stateDirectory, running);
+  const running = await findRunning(stateDirectory);
+  return running === undefined ? undefined : access(stateDirectory, running);
 }
 
 /**
@@ -71,8 +70,8 @@ export async function findEmulator(stateDirectory: string): Promise<EmulatorAcce
  * @returns whether there was one
  */
 export async function endEmulator(stateDirectory: string): Promise<boolean> {
-  const running = readServerFile(stateDirectory);
-  if (running === undefined || !(await answers(running))) return false;
+  const running = await findRunning(stateDirectory);
+  if (running === undefined) return false;
   process.kill(running.pid, "SIGTERM");
   const deadlineMs = Date.now() + END_TIMEOUT_MS;
   while (isAlive(running.pid)) {
@@ -99,7 +98,7 @@ function spawnEmulator(options: EnsureOptions): ChildProcess {
   return child;
 }
 
-function access(stateDirectory: string, server: ServerFile): EmulatorAccess {
+function access(stateDirectory: string, server: RunningServer): EmulatorAccess {
   const credentials = JSON.parse(
     readFileSync(join(stateDirectory, "credentials.json"), "utf8"),
   ) as Credentials;
@@ -111,11 +110,19 @@ function access(stateDirectory: string, server: ServerFile): EmulatorAccess {
   };
 }
 
-/** Whether the process lives and its port accepts: a process id alone may be another program's by now. */
-function answers(server: ServerFile): Promise<boolean> {
-  if (!isAlive(server.pid)) return Promise.resolve(false);
+type RunningServer = ServerFile & { readonly pid: number };
+
+/** The process that serves the state directory: one that lives, and whose port accepts. */
+async function findRunning(stateDirectory: string): Promise<RunningServer | undefined> {
+  const server = readServerFile(stateDirectory);
+  if (server?.pid === undefined || !isAlive(server.pid)) return undefined;
+  // A process id alone may be another program's by now.
+  return (await accepts(server.port)) ? { ...server, pid: server.pid } : undefined;
+}
+
+function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host: "127.0.0.1", port: server.port });
+    const socket = connect({ host: "127.0.0.1", port });
     socket.once("connect", () => {
       socket.destroy();
       resolve(true);

@@ -1,4 +1,4 @@
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { recoverBuilds } from "./containers/image-builder.ts";
 import { EngineConnection } from "./containers/engine-connection.ts";
 import { Sandboxes } from "./containers/sandboxes.ts";
@@ -55,7 +55,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   server.forceShutdown();
   downloads.close();
   sandboxes.close();
-  rmSync(store.path(SERVER_FILE), { force: true });
+  writeServerFile(store, { port, build: options.build }); // the next process listens there again
   store.close();
 }
 

@@ -4,9 +4,10 @@ import { join } from "node:path";
 /** Name of the file in the state directory that says where the emulator listens. */
 export const SERVER_FILE = "server.json";
 
-/** Where the emulator of a state directory listens, while its process lives. */
+/** Where the emulator of a state directory listens. */
 export interface ServerFile {
-  readonly pid: number;
+  /** Left out when the process has ended as it was told to. */
+  readonly pid?: number;
   readonly port: number;
   readonly build: string;
 }
