@@ -61,6 +61,13 @@ export interface LogsOptions {
   readonly follow: boolean;
 }
 
+export interface SyncOptions extends JsonOption {
+  /** Only show the plan. */
+  readonly dryRun: boolean;
+  /** Replace `mcp_config.json` also where it was edited on the volume. */
+  readonly overwriteEdited: boolean;
+}
+
 export interface ImageBuildOptions extends JsonOption {
   /** Rebuild the Claude Code layer and what follows, although nothing changed. */
   readonly force: boolean;

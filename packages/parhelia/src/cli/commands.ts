@@ -13,6 +13,7 @@ import type {
   SecretNameArgument,
   SecretSetArguments,
   SessionArgument,
+  SyncOptions,
   UpArguments,
   UpOptions,
 } from "./command-types.ts";
@@ -179,6 +180,24 @@ export const commands: readonly AnyCommandSpec[] = [
     options: {},
     examples: ["parhelia rm work"],
     load: () => import("./commands/rm.ts"),
+  }),
+  defineCommand<None, SyncOptions>({
+    name: "sync",
+    summary: "send your Claude configuration, plugins and MCP servers to the volume",
+    arguments: {},
+    options: {
+      dryRun: {
+        kind: "flag",
+        description: "only show what would be sent, and what would not work",
+      },
+      overwriteEdited: {
+        kind: "flag",
+        description: "also replace mcp_config.json where it was edited on the volume",
+      },
+      json,
+    },
+    examples: ["parhelia sync --dry-run", "parhelia sync"],
+    load: () => import("./commands/sync.ts"),
   }),
   defineCommand<None, ImageBuildOptions>({
     name: "image build",

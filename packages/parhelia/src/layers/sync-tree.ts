@@ -38,7 +38,9 @@ export type SyncItemKind =
   | "agent"
   | "command"
   | "setting"
-  | "file";
+  | "file"
+  /** What Claude Code keeps for itself: conversations, history, caches, credentials. */
+  | "state";
 
 /**
  * What becomes of an item:

@@ -51,7 +51,9 @@ export function listWhatStays({ user, collector }: EntryParts): SyncItem[] {
   return listDirectory(user.configDir)
     .filter((name) => !isConfigEntry(name) && name !== ".git" && name !== ".DS_Store")
     .filter((name) => filesOf(name, collector).length === 0)
-    .map((name) => planItem("file", name, { findings: [whyItStays(name)] }));
+    .map((name) =>
+      planItem(isStateEntry(name) ? "state" : "file", name, { findings: [whyItStays(name)] }),
+    );
 }
 
 function whyItStays(name: string): Finding {
