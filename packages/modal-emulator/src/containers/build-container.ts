@@ -10,7 +10,7 @@ import { backoffMs } from "./container-watch.ts";
 import { isEngineGone } from "./engine-connection.ts";
 import { ignoreStatus } from "./engine-errors.ts";
 import type { ImageConfig } from "./image-config.ts";
-import { INSTANCE_LABEL, KIND_LABEL, labels } from "./labels.ts";
+import { imageRepository, INSTANCE_LABEL, KIND_LABEL, labels } from "./labels.ts";
 import { statPath } from "./path-stat.ts";
 
 /** On a build's container: the emulator process that builds. */
@@ -49,14 +49,24 @@ export class BuildContainer {
     docker: Docker,
     options: { image: string; instance: string; shell: readonly string[] },
   ): Promise<BuildContainer> {
-    const container = await docker.createContainer({
+    // A name that is known beforehand: the engine may make it, and go away before it says so.
+    const name = `${imageRepository(options.instance)}-build-${randomBytes(8).toString("hex")}`;
+    const container = new BuildContainer(docker, docker.getContainer(name));
+    const creation = docker.createContainer({
+      name,
       Image: options.image,
       // All in the entry point: a Cmd would find its way into the committed image.
       Entrypoint: [...options.shell, "read -r end"],
       OpenStdin: true,
       Labels: { ...labels(options.instance, "build"), [BUILDER_LABEL]: BUILDER },
     });
-    return new BuildContainer(docker, container);
+    try {
+      await creation;
+      return container;
+    } catch (error) {
+      await container.remove();
+      throw error;
+    }
   }
 
   /** Runs a command to its end and returns its exit status. Its environment leaves no trace in the layer. */
@@ -168,7 +178,8 @@ export class BuildContainer {
     for (let failures = 0; ; failures++) {
       await delay(backoffMs(failures), undefined, { ref: false });
       try {
-        return await this.#removeNow();
+        await this.#removeNow();
+        return;
       } catch {
         // The engine is still away.
       }
