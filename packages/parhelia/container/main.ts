@@ -1,5 +1,6 @@
 /** The sandbox's own program (decision D4): one bundle, one sub-command a task. */
 import { forward } from "./forward/forward.ts";
+import { assembleSession } from "./init/assemble-session.ts";
 import { init } from "./init/init.ts";
 import { applySync } from "./sync/apply-sync.ts";
 import { runMcpLauncher } from "./mcp/launcher.ts";
@@ -9,6 +10,7 @@ const SUBCOMMANDS: Record<string, (args: readonly string[]) => void | Promise<vo
   "mcp-launcher": runMcpLauncher,
   forward,
   "apply-sync": applySync,
+  "assemble-session": assembleSession,
 };
 
 const [name = "", ...args] = process.argv.slice(2);

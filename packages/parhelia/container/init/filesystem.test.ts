@@ -16,7 +16,6 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { writeFileAtomically } from "../write-file.ts";
 import { linkTo } from "./home-link.ts";
-import { assembleSessionConfig } from "./session-config.ts";
 import { prepareVolume } from "./volume.ts";
 
 /** The tests' own user: only root could give files away. */
@@ -78,63 +77,6 @@ describe("the volume's structure (SPEC-01.12, D6)", () => {
     mkdirSync(at("vol"));
     symlinkSync("/etc", at("vol/config"));
     expect(() => prepareVolume(directories())).toThrow(`${at("vol/config")} is not a directory`);
-  });
-});
-
-describe("the session's own Claude configuration (D7)", () => {
-  const key = `sk-ant-${"x".repeat(40)}-the-last-20-chars-ok`;
-  const assemble = (apiKey?: string) => {
-    assembleSessionConfig({ from: at("shared"), to: at("own"), owner, apiKey, trusted: ["/work"] });
-    return JSON.parse(readFileSync(at("own/.claude.json"), "utf8")) as Record<string, unknown>;
-  };
-  beforeEach(() => {
-    mkdirSync(at("shared/skills"), { recursive: true });
-    writeFileSync(at("shared/settings.json"), "{}");
-    writeFileSync(at("shared/.claude.json"), '{"userID":"of somebody else"}');
-    writeFileSync(at("shared/history.jsonl"), "");
-  });
-
-  test("links what is shared and exists, and nothing else", () => {
-    assemble();
-    expect(readdirSync(at("own")).sort()).toEqual([".claude.json", "settings.json", "skills"]);
-    expect(readlinkSync(at("own/skills"))).toBe(at("shared/skills"));
-    expect(statSync(at("own")).mode & 0o777).toBe(0o700);
-    expect(statSync(at("own/.claude.json")).mode & 0o777).toBe(0o600);
-  });
-
-  test("answers the questions of Claude Code's first start", () => {
-    expect(assemble(key)).toEqual({
-      theme: "dark",
-      hasCompletedOnboarding: true,
-      projects: { "/work": { hasTrustDialogAccepted: true } },
-      customApiKeyResponses: { approved: ["the-last-20-chars-ok".slice(-20)], rejected: [] },
-    });
-    expect(readFileSync(at("own/.claude.json"), "utf8")).not.toContain(key);
-  });
-
-  test("SPEC-01.AC4: stores nothing of a key so short that its tail would be most of it", () => {
-    expect(assemble("short-secret-of-a-test")).not.toHaveProperty("customApiKeyResponses");
-  });
-
-  test("keeps what the session wrote before a restart", () => {
-    assemble();
-    const own = { theme: "light", machineID: "m", projects: { "/work": { history: [1] } } };
-    writeFileSync(at("own/.claude.json"), JSON.stringify(own));
-    rmSync(at("own/skills"));
-    mkdirSync(at("own/skills"));
-    expect(assemble()).toEqual({
-      theme: "light",
-      machineID: "m",
-      hasCompletedOnboarding: true,
-      projects: { "/work": { history: [1], hasTrustDialogAccepted: true } },
-    });
-    expect(lstatSync(at("own/skills")).isDirectory()).toBe(true);
-  });
-
-  test("names a file with which Claude Code would not start", () => {
-    mkdirSync(at("own"));
-    writeFileSync(at("own/.claude.json"), "{");
-    expect(() => assemble()).toThrow(`${at("own/.claude.json")} is not valid JSON`);
   });
 });
 

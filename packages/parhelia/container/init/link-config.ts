@@ -7,11 +7,11 @@ import {
   VOLUME_ROOT,
   WORKSPACES_DIR,
 } from "../../src/volume/layout.ts";
-import { EXEC_DIR, SANDBOX_USER, SESSION_CLAUDE_DIR, SESSION_ENV_FILE } from "../protocol/paths.ts";
+import { EXEC_DIR, SANDBOX_USER, SESSION_ENV_FILE } from "../protocol/paths.ts";
+import { assembleFirst } from "./assemble-session.ts";
 import { linkTo } from "./home-link.ts";
 import { writeLog } from "../log.ts";
 import { readRemoteEnv } from "./remote-env.ts";
-import { assembleSessionConfig } from "./session-config.ts";
 import type { Environment } from "./session-environment.ts";
 import { sessionEnvironment } from "./session-environment.ts";
 import { prepareVolume } from "./volume.ts";
@@ -32,19 +32,14 @@ export function linkConfig(given: NodeJS.ProcessEnv): Environment {
       gid: owner === "user" ? SANDBOX_USER.gid : 0,
     })),
   );
+  // A sync that was interrupted after its commit is completed before anyone looks.
   rollForward(VOLUME_ROOT);
   const movedTo = linkTo(join(SANDBOX_USER.home, ".claude"), CLAUDE_DIR);
   if (movedTo !== null) writeLog(`parhelia-init moved an existing ~/.claude to ${movedTo}`);
 
   const session = sessionEnvironment(given, readRemoteEnv(REMOTE_ENV_FILE));
-  assembleSessionConfig({
-    from: CLAUDE_DIR,
-    to: SESSION_CLAUDE_DIR,
-    owner: SANDBOX_USER,
-    apiKey: session.variables.ANTHROPIC_API_KEY,
-    trusted: [WORKSPACES_DIR, session.variables.PARHELIA_WORKSPACE ?? WORKSPACES_DIR],
-  });
   mkdirSync(EXEC_DIR, { recursive: true, mode: 0o755 });
+  assembleFirst(session, [WORKSPACES_DIR, session.variables.PARHELIA_WORKSPACE ?? WORKSPACES_DIR]);
   writeFileAtomically(SESSION_ENV_FILE, session.file, { mode: 0o644 });
   return session.variables;
 }

@@ -1,94 +1,174 @@
-import { existsSync, lchownSync, lstatSync, mkdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { replaceWithLink } from "./home-link.ts";
-import { StepError } from "./steps.ts";
-import { writeFileAtomically } from "../write-file.ts";
+import { existsSync, lchownSync, mkdirSync, rmSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { User } from "./as-user.ts";
+import { asUser } from "./as-user.ts";
+import { answerFirstStart } from "./claude-json.ts";
+import { withClaudeLock } from "./claude-lock.ts";
+import { readJsonObject, writeJsonObject } from "./json-file.ts";
+import type { JsonObject } from "./merge-json.ts";
+import { asObject, isObject, isSame, mergeJson } from "./merge-json.ts";
+import { isReadMostly, linkEntries } from "./session-links.ts";
 
-/** What a session reads from the volume and never writes. The rest of its configuration is its own. */
-const SHARED_ENTRIES = [
-  "CLAUDE.md",
-  "settings.json",
-  "agents",
-  "commands",
-  "skills",
-  "rules",
-  "output-styles",
-  "keybindings.json",
-  "plugins",
-];
-
-/** Claude Code recognises an approved API key by this many characters at its end. */
-const API_KEY_TAIL_CHARACTERS = 20;
-
-/** A shorter key is no real one, and its tail would be most of it. */
-const MIN_API_KEY_CHARACTERS = 2 * API_KEY_TAIL_CHARACTERS;
-
-/**
- * Assembles the session's own `CLAUDE_CONFIG_DIR` (decision D7): links to what the volume's
- * configuration shares, and a private `.claude.json` with which Claude Code's first start asks nothing.
- * What the session wrote before a restart stays.
- */
-export function assembleSessionConfig(options: {
+export interface SessionConfigOptions {
   /** The shared configuration, on the volume. */
   readonly from: string;
-  /** The session's own directory; its parent exists. */
+  /** The session's own directory; its parent exists, and belongs to nobody but root. */
   readonly to: string;
-  readonly owner: { readonly uid: number; readonly gid: number };
+  readonly owner: User;
   /** The Anthropic API key, if the sandbox has one. Its tail, by which Claude Code knows it, is stored. */
   readonly apiKey: string | undefined;
   /** Directories whose trust dialog is answered. */
   readonly trusted: readonly string[];
-}): void {
-  const { from, to, owner, apiKey, trusted } = options;
+  /** Variables that `env` of the user's settings must not override: those of the sandbox and of `remote.env`. */
+  readonly overriding: ReadonlySet<string>;
+}
+
+const SETTINGS = "settings.json";
+const PLUGINS = "plugins";
+const REGISTRIES = [`${PLUGINS}/installed_plugins.json`, `${PLUGINS}/known_marketplaces.json`];
+const CLAUDE_JSON = ".claude.json";
+
+/** Claude Code writes these, too: each session has its own, made from what the volume brings. */
+const PRIVATE_FILES = [SETTINGS, ...REGISTRIES];
+
+/** Parhelia's own description of MCP servers: Claude Code does not read it. */
+const MCP_CONFIG = "mcp_config.json";
+
+const NOT_LINKED = new Set([SETTINGS, PLUGINS, MCP_CONFIG]);
+
+/** Plugins that a session installs itself, and what plugins keep, are the session's. */
+const PLUGIN_STATE = new Set([
+  "cache",
+  "data",
+  "marketplaces",
+  "store",
+  ...REGISTRIES.map((name) => basename(name)),
+]);
+
+/** What the volume brought last time: tells the session's changes from the volume's. */
+const BASE = ".parhelia-base.json";
+
+const WHY_IT_MATTERS =
+  "Claude Code would run without what it says, permission rules included; mend it or move it away";
+
+/**
+ * What a user is not asked in a sandbox of their own: whether to skip permissions there, and whether to use
+ * the MCP servers of a project that they work on. Their own settings come before these.
+ */
+const DEFAULT_SETTINGS: JsonObject = {
+  skipDangerousModePermissionPrompt: true,
+  enableAllProjectMcpServers: true,
+};
+
+/**
+ * Assembles the session's own `CLAUDE_CONFIG_DIR` (decision D7): links to what Claude Code only reads, and
+ * private files where it writes. Those are merged from what the volume brings and what the session changed,
+ * so that it can be done again at any time, in a sandbox at work, when the volume has changed.
+ * @returns the private files that changed, by their path below the configuration.
+ * @throws StepError naming a file that is not valid JSON: of the volume's, before anything is changed.
+ */
+export function assembleSessionConfig(options: SessionConfigOptions): string[] {
+  const { from, to, owner } = options;
   mkdirSync(to, { recursive: true, mode: 0o700 });
   lchownSync(to, owner.uid, owner.gid);
-  for (const entry of SHARED_ENTRIES) {
-    const shared = join(from, entry);
-    const own = lstatSync(join(to, entry), { throwIfNoEntry: false });
-    if (existsSync(shared) && (own === undefined || own.isSymbolicLink())) {
-      replaceWithLink(join(to, entry), shared);
-    }
-  }
-  const file = join(to, ".claude.json");
-  const content = claudeJson(readJson(file), trusted, apiKey);
-  writeFileAtomically(file, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600, owner });
-}
-
-type JsonObject = Record<string, unknown>;
-
-/** What answers the questions of the first start: onboarding, trust of the directory, use of the key. */
-function claudeJson(
-  own: JsonObject,
-  trusted: readonly string[],
-  apiKey: string | undefined,
-): JsonObject {
-  const projects = { ...asObject(own["projects"]) };
-  for (const directory of trusted) {
-    projects[directory] = { ...asObject(projects[directory]), hasTrustDialogAccepted: true };
-  }
-  const content: JsonObject = { theme: "dark", ...own, hasCompletedOnboarding: true, projects };
-  if (apiKey !== undefined && apiKey.length >= MIN_API_KEY_CHARACTERS) {
-    content["customApiKeyResponses"] = {
-      approved: [apiKey.slice(-API_KEY_TAIL_CHARACTERS)],
-      rejected: [],
-    };
-  }
-  return content;
-}
-
-function readJson(file: string): JsonObject {
-  if (!existsSync(file)) return {};
-  try {
-    return asObject(JSON.parse(readFileSync(file, "utf8")));
-  } catch {
-    throw new StepError(
-      `${file} is not valid JSON, and Claude Code would not start with it: move it away`,
+  return asUser(owner, () => {
+    const base = readBase(to);
+    const brought = readBrought(options, base);
+    mkdirSync(join(to, PLUGINS), { recursive: true, mode: 0o700 });
+    const changed = PRIVATE_FILES.filter((name) =>
+      updateFile(to, name, (own) =>
+        own === undefined
+          ? brought.files[name]
+          : mergeJson(base.files[name], brought.files[name], own),
+      ),
     );
+    const updated = updateFile(to, CLAUDE_JSON, (own) => ({
+      ...answerFirstStart(own ?? {}, options),
+      mcpServers:
+        own === undefined
+          ? brought.mcpServers
+          : mergeJson(base.mcpServers, brought.mcpServers, own["mcpServers"]),
+    }));
+    if (updated) changed.push(CLAUDE_JSON);
+    linkEntries(from, to, (entry) => isReadMostly(entry) && !NOT_LINKED.has(entry));
+    const plugins = join(from, PLUGINS);
+    if (existsSync(plugins)) {
+      linkEntries(plugins, join(to, PLUGINS), (entry) => !PLUGIN_STATE.has(entry));
+    }
+    writeJsonObject(join(to, BASE), { ...brought });
+    return changed;
+  });
+}
+
+/** What the volume brings to a session's private files. */
+interface Brought {
+  /** By their path below the configuration; those that the volume has. */
+  readonly files: JsonObject;
+  readonly mcpServers: JsonObject;
+}
+
+/** Nothing when there is no such record, or none that can be read: then all that differs is the session's. */
+function readBase(to: string): Brought {
+  let base: JsonObject = {};
+  try {
+    base = readJsonObject(join(to, BASE), "") ?? {};
+  } catch {
+    // The session's user can write it, too.
+  }
+  return { files: asObject(base["files"]), mcpServers: asObject(base["mcpServers"]) };
+}
+
+function readBrought({ from, overriding }: SessionConfigOptions, base: Brought): Brought {
+  const read = (name: string) => readJsonObject(join(from, name), WHY_IT_MATTERS);
+  const files: Record<string, unknown> = {};
+  for (const name of REGISTRIES) {
+    const content = read(name);
+    if (content !== undefined) files[name] = content;
+  }
+  files[SETTINGS] = sessionSettings(read(SETTINGS) ?? {}, overriding);
+  return { files, mcpServers: readMcpServers(join(from, MCP_CONFIG)) ?? base.mcpServers };
+}
+
+/**
+ * The user's settings as they hold in a sandbox. Claude Code lets `env` of its settings override the
+ * environment it is started in: a variable that the sandbox or `remote.env` sets is taken out of it.
+ */
+function sessionSettings(user: JsonObject, overriding: ReadonlySet<string>): JsonObject {
+  const settings = { ...DEFAULT_SETTINGS, ...user };
+  if (!isObject(user["env"])) return settings;
+  const env = Object.entries(user["env"]).filter(([name]) => !overriding.has(name));
+  return { ...settings, env: Object.fromEntries(env) };
+}
+
+/** Undefined when the file is broken: the MCP launcher reports that, and the session keeps what it had. */
+function readMcpServers(file: string): JsonObject | undefined {
+  try {
+    const servers = Object.entries(asObject(readJsonObject(file, "")?.["mcpServers"]));
+    return Object.fromEntries(servers.map(([name, server]) => [name, forClaudeCode(server)]));
+  } catch {
+    return undefined;
   }
 }
 
-function asObject(value: unknown): JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as JsonObject)
-    : {};
+/** Without `start`, which is the MCP launcher's. */
+function forClaudeCode(server: unknown): unknown {
+  if (!isObject(server)) return server;
+  return Object.fromEntries(Object.entries(server).filter(([key]) => key !== "start"));
+}
+
+/** @returns whether the content changed; undefined as the new content removes the file. */
+function updateFile(
+  to: string,
+  name: string,
+  update: (own: JsonObject | undefined) => unknown,
+): boolean {
+  const file = join(to, name);
+  return withClaudeLock(file, () => {
+    const own = readJsonObject(file, WHY_IT_MATTERS);
+    const content = update(own);
+    if (isSame(content, own)) return false;
+    if (isObject(content)) writeJsonObject(file, content);
+    else rmSync(file);
+    return true;
+  });
 }

@@ -31,6 +31,7 @@ describe("the session's environment", () => {
       CLAUDE_CONFIG_DIR: "/var/lib/parhelia/claude",
       DISABLE_UPDATES: "1",
       CLAUDE_CODE_TMUX_TRUECOLOR: "1",
+      CLAUDE_CODE_SANDBOXED: "1",
       PARHELIA_WORKSPACE: "/vol/parhelia/workspaces",
     });
     expect(afterSourcing(file, ofRuntime)).toMatchObject(variables);
@@ -67,6 +68,14 @@ describe("the session's environment", () => {
     const { PATH: path, ...others } = expected;
     expect(file).toContain(`export PATH='${path}'`);
     expect(afterSourcing(file.replace("/opt/own", "/usr/bin:/bin"), given)).toMatchObject(others);
+  });
+
+  test("overriding is what is not a default: of the sandbox, of remote.env, and who the session is", () => {
+    const remote = new Map([["DISABLE_UPDATES", "0"]]);
+    const { overriding } = sessionEnvironment({ ...ofRuntime, TZ: "UTC" }, remote);
+    expect([...overriding].sort()).toEqual(
+      ["DISABLE_UPDATES", "HOME", "LOGNAME", "PATH", "SHELL", "TZ", "USER"].sort(),
+    );
   });
 
   test("a variable of a single command comes before all", () => {

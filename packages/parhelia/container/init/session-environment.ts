@@ -10,6 +10,8 @@ export interface SessionEnvironment {
   readonly variables: Environment;
   /** `session.env`: what a command's own environment lacks. Holds no variable of the sandbox. */
   readonly file: string;
+  /** Names of the variables that the sandbox, `remote.env` or Parhelia sets for good: all but the defaults. */
+  readonly overriding: ReadonlySet<string>;
 }
 
 /** Who the session is. The runtime sets these for root, so root's values count as not given. */
@@ -33,6 +35,8 @@ const DEFAULTS: Environment = {
   // The version of the image is the version that runs (decision D5).
   DISABLE_UPDATES: "1",
   CLAUDE_CODE_TMUX_TRUECOLOR: "1",
+  // Every directory of the sandbox is trusted: it is what the sandbox is for.
+  CLAUDE_CODE_SANDBOXED: "1",
   PARHELIA_WORKSPACE: WORKSPACES_DIR,
 };
 
@@ -71,7 +75,10 @@ export function sessionEnvironment(
     // A command may be given a variable of its own, e.g. by `exec`: that one stays.
     lines.push(`test "\${${key}+given}" || export ${key}=${quote(value)}`);
   }
-  return { variables, file: `${lines.join("\n")}\n` };
+  const overriding = Object.keys(variables).filter(
+    (key) => given[key] !== undefined || remote.has(key) || !(key in DEFAULTS),
+  );
+  return { variables, file: `${lines.join("\n")}\n`, overriding: new Set(overriding) };
 }
 
 function sessionPath(given: string | undefined, home: string | undefined): string {

@@ -1,0 +1,47 @@
+import { readFileSync } from "node:fs";
+import { CLAUDE_DIR } from "../../src/volume/layout.ts";
+import { RUN_DIR, SANDBOX_USER, SESSION_CLAUDE_DIR } from "../protocol/paths.ts";
+import { assembleSessionConfig } from "./session-config.ts";
+import type { SessionEnvironment } from "./session-environment.ts";
+import { StepError } from "./steps.ts";
+import { writeFileAtomically } from "../write-file.ts";
+
+/** The names of the variables that the user's settings must not override, one a line; no values. */
+const OVERRIDING_FILE = `${RUN_DIR}/overriding-variables`;
+
+/** The session's Claude configuration at its start (SPEC-01.13 step 1, decision D7). */
+export function assembleFirst(
+  { variables, overriding }: SessionEnvironment,
+  trusted: readonly string[],
+): void {
+  writeFileAtomically(OVERRIDING_FILE, [...overriding].join("\n"), { mode: 0o644 });
+  assemble({ overriding, trusted, apiKey: variables.ANTHROPIC_API_KEY });
+}
+
+/**
+ * `parhelia-container assemble-session`, as root: brings the configuration of a session at work up to date
+ * with the volume's. What the session changed itself stays; it can be run again at any time. Prints
+ * `{"changed": [FILE…]}`: the session's private files that are new to a running Claude Code.
+ */
+export function assembleSession(): void {
+  try {
+    const overriding = new Set(readFileSync(OVERRIDING_FILE, "utf8").split("\n"));
+    const changed = assemble({ overriding, trusted: [], apiKey: undefined });
+    process.stdout.write(`${JSON.stringify({ changed })}\n`);
+  } catch (error) {
+    if (!(error instanceof StepError)) throw error;
+    process.stderr.write(`parhelia-container assemble-session: ${error.message}\n`);
+    process.exitCode = 1;
+  }
+}
+
+function assemble(
+  options: Pick<Parameters<typeof assembleSessionConfig>[0], "overriding" | "trusted" | "apiKey">,
+): string[] {
+  return assembleSessionConfig({
+    ...options,
+    from: CLAUDE_DIR,
+    to: SESSION_CLAUDE_DIR,
+    owner: SANDBOX_USER,
+  });
+}
