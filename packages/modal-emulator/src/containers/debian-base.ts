@@ -53,6 +53,7 @@ export async function makeDebianImage(docker: Docker, tag: string, log: BuildLog
       `--architectures=${architecture}`,
       ...EXCLUDED.map((option) => `--dpkgopt=${option}`),
       ...Object.entries(SETTINGS).map(writeFileHook),
+      "--skip=chroot/policy-rc.d", // else it puts its own there, and takes ours away with it
       SUITE,
       "-",
       ...(sources === "" ? [] : ["-"]), // sources on its standard input, else its own for the suite

@@ -1,7 +1,7 @@
 import { DockerfileError, splitWords } from "./dockerfile-words.ts";
 
 /** A here-document of an instruction. */
-export interface Heredoc {
+interface Heredoc {
   /** The word that stands for it: `<<EOF`. */
   readonly word: string;
   readonly content: string;
