@@ -11,9 +11,14 @@ export {
   runInSandbox,
   startCommand,
   type CommandResult,
+  type CommandTerminal,
   type ExecOptions,
   type RunningCommand,
+  type TerminalSize,
 } from "./sandbox/exec.ts";
+export { attachSession } from "./sandbox/attach-session.ts";
+export { runOnTerminal, type TerminalCommand } from "./sandbox/terminal-command.ts";
+export { UserTerminal } from "./sandbox/terminal.ts";
 export { runClaude, type ClaudeTurn } from "./sandbox/run-claude.ts";
 export { stopSession } from "./sandbox/stop-session.ts";
 export { listSessions, type RunningSession } from "./sandbox/list-sessions.ts";

@@ -79,7 +79,7 @@ export async function createSandbox(
   } catch (error) {
     if (!(error instanceof AlreadyExistsError)) throw error;
     throw new UserError(`a session named ${name} is already running`, {
-      hint: `parhelia exec ${name} -- bash, or parhelia stop ${name}, or choose another name`,
+      hint: `parhelia attach ${name}, or parhelia stop ${name}, or choose another name`,
       cause: error,
     });
   }

@@ -46,7 +46,7 @@ export async function attachSession(
   }
   if (status > 128) return status;
   throw new SystemError(`tmux ended with status ${status}; what it printed stands above`, {
-    hint: `parhelia exec ${name} -- tmux list-sessions`,
+    hint: `where this terminal can do more than TERM says: TERM=xterm-256color parhelia attach ${name}`,
   });
 }
 

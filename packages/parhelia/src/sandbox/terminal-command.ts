@@ -2,6 +2,7 @@ import { constants } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { SystemError } from "../errors.ts";
 import type { Connection } from "../modal/connection.ts";
+import { MINUTE_MS } from "../units.ts";
 import { waitForEnd, type Sandbox } from "../modal/sandboxes.ts";
 import { startCommand, type ExecOptions, type RunningCommand } from "./exec.ts";
 import { pumpInput, pumpOutput } from "./pass-through.ts";
@@ -16,6 +17,13 @@ const LAST_OUTPUT_MS = 1_000;
 
 /** A command that was ended with its sandbox ends before it: init takes this long at most. */
 const SANDBOX_END_MS = 3_000;
+
+/** A connection that breaks off that often, once a second, does not come back. */
+const MAX_FAILURES = 15;
+const FAILURE_PAUSE_MS = 1_000;
+
+/** One that has held for this long before it broke off is a good one. */
+const STEADY_MS = 2 * MINUTE_MS;
 
 /** What is to run on a terminal, and where. */
 export interface TerminalCommand {
@@ -44,7 +52,7 @@ export async function runOnTerminal(
     terminal: terminal.description,
   });
   const over = new AbortController();
-  const sandboxEnd = waitForEnd(connection, sandbox, over.signal).then(() => {
+  const sandboxEnd = awaitSandboxEnd(connection, sandbox, over.signal).then(() => {
     throw sessionEnded(sessionName);
   });
   sandboxEnd.catch(() => undefined); // nobody waits for it once the command is over
@@ -86,14 +94,52 @@ async function showOn(
   const signal = awaitSignal();
   terminal.makeRaw();
   try {
-    void pumpInput(terminal.stdin, running, over);
+    const exit = running.wait();
+    const input = pumpInput(terminal.stdin, running, over);
     const output = pumpOutput(watched(terminal, running.stdout, over), terminal.stdout);
-    const status = await Promise.race([running.wait(), signal.arrived, sandboxEnd]);
+    const status = await Promise.race([
+      exit,
+      output.then(() => exit), // where it breaks off, so does all the rest
+      failAfter(input),
+      signal.arrived,
+      sandboxEnd,
+    ]);
     await endGently(control, output);
     return status;
   } finally {
     stopFollowing();
     signal.stopWaiting();
+  }
+}
+
+/**
+ * Nobody wants to sit at a terminal that takes no input any more.
+ * @throws SystemError some time after the input's end: that of the command comes first as a rule
+ */
+async function failAfter(input: Promise<void>): Promise<never> {
+  await input;
+  await delay(LAST_OUTPUT_MS, undefined, { ref: false });
+  throw new SystemError("the connection to the sandbox was lost", {
+    hint: "try again; parhelia ls lists what runs",
+  });
+}
+
+/** Waits for the sandbox's end, across gaps in the connection such as a laptop's sleep. */
+async function awaitSandboxEnd(
+  connection: Connection,
+  sandbox: Sandbox,
+  over: AbortSignal,
+): Promise<void> {
+  for (let failures = 0; ; failures += 1) {
+    const askedAtMs = Date.now();
+    try {
+      await waitForEnd(connection, sandbox, over);
+      return;
+    } catch (error) {
+      if (over.aborted || failures === MAX_FAILURES) throw error;
+      if (Date.now() - askedAtMs > STEADY_MS) failures = 0;
+      await delay(FAILURE_PAUSE_MS, undefined, { ref: false });
+    }
   }
 }
 

@@ -20,7 +20,7 @@ export const run: RunCommand<UpArguments, UpOptions> = async (context, args, opt
   const totalMs = performance.now();
   try {
     if (!options.json && !options.timing) {
-      logLine(`${name} is ready after ${formatDuration(totalMs)}; parhelia exec ${name} -- bash`);
+      logLine(`${name} is ready after ${formatDuration(totalMs)}; parhelia attach ${name}`);
       context.print(name);
       return 0;
     }
