@@ -45,6 +45,8 @@ async function bundle({ entries, outdir, options }: Bundle): Promise<void> {
 /** What lies in the image beside the bundle. */
 const CONTAINER_FILES = [
   "entrypoint.sh",
+  "git/git-credential-parhelia",
+  "git/gitconfig",
   "parhelia-container",
   "parhelia-exec",
   "terminal/parhelia-attach",

@@ -15,6 +15,9 @@ export const ENTRYPOINT = "/entrypoint.sh";
 /** `parhelia-exec [--root] [--id ID] [--cwd DIR] -- CMD…`: a command in the session's environment. */
 export const EXEC_PROGRAM = "/usr/local/bin/parhelia-exec";
 
+/** Git's credential helper: answers with GITHUB_TOKEN of its environment. */
+export const GIT_CREDENTIAL_PROGRAM = "/usr/local/bin/git-credential-parhelia";
+
 /** `parhelia-terminal ID ROWS COLUMNS TYPE CMD…`: a command on a terminal of any size. */
 export const TERMINAL_PROGRAM = "/usr/local/bin/parhelia-terminal";
 

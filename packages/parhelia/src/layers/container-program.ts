@@ -15,6 +15,9 @@ export interface ContainerProgram {
   /** `parhelia-attach`: shows the tmux session. */
   readonly attach: Uint8Array;
   readonly entrypoint: Uint8Array;
+  /** `git-credential-parhelia`: answers Git with the token of the environment. */
+  readonly gitCredential: Uint8Array;
+  readonly gitConfig: Uint8Array;
   readonly tmuxConf: Uint8Array;
 }
 
@@ -26,6 +29,8 @@ const FILES: Record<keyof ContainerProgram, string> = {
   terminal: "parhelia-terminal",
   attach: "parhelia-attach",
   entrypoint: "entrypoint.sh",
+  gitCredential: "git-credential-parhelia",
+  gitConfig: "gitconfig",
   tmuxConf: "tmux.conf",
 };
 
@@ -51,6 +56,8 @@ export function readContainerProgram(): ContainerProgram {
     terminal: read("terminal"),
     attach: read("attach"),
     entrypoint: read("entrypoint"),
+    gitCredential: read("gitCredential"),
+    gitConfig: read("gitConfig"),
     tmuxConf: read("tmuxConf"),
   };
 }

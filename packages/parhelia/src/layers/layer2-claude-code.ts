@@ -4,6 +4,7 @@ import {
   CONTAINER_PROGRAM,
   ENTRYPOINT,
   EXEC_PROGRAM,
+  GIT_CREDENTIAL_PROGRAM,
   TERMINAL_PROGRAM,
 } from "../../container/protocol/paths.ts";
 import type { ContainerProgram } from "./container-program.ts";
@@ -53,6 +54,8 @@ export function programLayer(program: ContainerProgram): ImageLayer {
       ...writeFile(EXEC_PROGRAM, "0755", program.exec),
       ...writeFile(TERMINAL_PROGRAM, "0755", program.terminal),
       ...writeFile(ATTACH_PROGRAM, "0755", program.attach),
+      ...writeFile(GIT_CREDENTIAL_PROGRAM, "0755", program.gitCredential),
+      ...writeFile("/etc/gitconfig", "0644", program.gitConfig),
       ...writeFile("/etc/tmux.conf", "0644", program.tmuxConf),
       ...writeFile(ENTRYPOINT, "0755", program.entrypoint),
     ]),

@@ -34,6 +34,8 @@ function programOf(bundleBytes: number): ContainerProgram {
     terminal: bytes(25),
     attach: bytes(26),
     entrypoint: bytes(30),
+    gitCredential: bytes(33),
+    gitConfig: bytes(34),
     tmuxConf: bytes(40),
   };
 }
