@@ -15,10 +15,8 @@ import { join, relative, resolve } from "node:path";
 import { PassThrough, Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { runProgram } from "../../../../test/support/run-program.ts";
+import { manifestOf, syncBytes, type SyncTree } from "../../../../test/support/sync-bytes.ts";
 import { madeUpTree } from "../../../../test/support/tree-from-directory.ts";
-import type { SyncTree } from "../../src/layers/sync-tree.ts";
-import { manifestOf } from "../../src/sandbox/sync-manifest.ts";
-import { syncStream } from "../../src/sandbox/sync-stream.ts";
 import { parseManifest, type SyncHeader, type SyncManifest } from "../protocol/sync.ts";
 import { receiveSync } from "./apply-sync.ts";
 import { commit, rollForward } from "./commit.ts";
@@ -71,7 +69,7 @@ function headerFor(tree: SyncTree, changes: Partial<SyncHeader> = {}): SyncHeade
 }
 
 function bytesOf(tree: SyncTree, changes: Partial<SyncHeader> = {}): Buffer {
-  return Buffer.concat([...syncStream(headerFor(tree, changes), tree)]);
+  return syncBytes(headerFor(tree, changes), tree);
 }
 
 /** Receives the bytes in pieces of a size that fits nothing. */
