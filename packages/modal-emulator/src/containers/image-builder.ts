@@ -3,26 +3,15 @@ import type { EmulatorContext } from "../context.ts";
 import { newIdentifier } from "../state/identifiers.ts";
 import type { ImageRecord } from "../state/records.ts";
 import { removeLeftoverBuilds } from "./build-container.ts";
-import { BuildLog } from "./build-log.ts";
+import { Build, type BuildResult } from "./build.ts";
 import { caTrust } from "./ca-bundle.ts";
 import type { Engine } from "./engine.ts";
 import { NoEngineError } from "./engine.ts";
 import { engineStatus } from "./engine-errors.ts";
-import { describeFailure, INTERRUPTED, isOwnMistake } from "./image-failure.ts";
+import { ABANDONED, describeFailure, INTERRUPTED, isOwnMistake } from "./image-failure.ts";
 import { imageRepository, LAYER_LABEL } from "./labels.ts";
 import { buildLayer } from "./layer-build.ts";
 import { layerKey, type LayerRequest } from "./layer-key.ts";
-
-/** How a build ended. */
-export type BuildResult = { readonly ok: true } | { readonly ok: false; readonly reason: string };
-
-/** A build of this process: running, or ended not long ago. */
-export interface Build {
-  readonly imageId: string;
-  readonly log: BuildLog;
-  /** Set when it has ended; the log's readers are woken then. */
-  result?: BuildResult;
-}
 
 /** Ended builds whose log can still be read. */
 const MAX_ENDED_BUILDS = 50;
@@ -43,18 +32,24 @@ export class ImageBuilder {
   }
 
   /**
-   * The image of a layer, where there is one, otherwise the build that makes it. The build goes on whether
-   * or not anybody follows it; requests for the same layer share it.
+   * The image of a layer, where there is one, otherwise the build that makes it. Requests for the same layer
+   * share it; when all who followed it have gone, it is given up.
    */
   async getOrBuild(request: LayerRequest): Promise<ImageRecord | Build> {
     const { store, engine } = this.#context;
     const key = layerKey(request, store.credentials.signingKey);
     const found = await engine.get();
-    if (!request.force && !this.#running.has(key)) {
+    if (!request.force && this.#unfinished(key) === undefined) {
       const cached = await this.#cached(found.docker, key, request.builderVersion);
       if (cached !== undefined) return cached;
     }
-    return this.#running.get(key) ?? this.#start(found, key, request);
+    return this.#unfinished(key) ?? this.#start(found, key, request);
+  }
+
+  /** The build of a key that runs and that somebody waits for. */
+  #unfinished(key: string): Build | undefined {
+    const build = this.#running.get(key);
+    return build?.abandoned.aborted === false ? build : undefined;
   }
 
   /** A build of this process. */
@@ -86,13 +81,13 @@ export class ImageBuilder {
   }
 
   #start(engine: Engine, key: string, request: LayerRequest): Build {
-    const build: Build = { imageId: newIdentifier("im"), log: new BuildLog() };
+    const build = new Build(newIdentifier("im"));
     this.#context.store.builds.put({ id: build.imageId, startedAtMs: Date.now() });
     this.#running.set(key, build);
     this.#builds.set(build.imageId, build);
     void this.#run(engine, build, key, request).then((result) => {
       this.#context.store.builds.delete(build.imageId);
-      this.#running.delete(key);
+      if (this.#running.get(key) === build) this.#running.delete(key);
       build.result = result;
       build.log.wakeReaders();
       this.#forgetOldBuilds();
@@ -102,7 +97,7 @@ export class ImageBuilder {
 
   async #run(
     engine: Engine,
-    { imageId, log }: Build,
+    { imageId, log, abandoned }: Build,
     key: string,
     request: LayerRequest,
   ): Promise<BuildResult> {
@@ -116,6 +111,7 @@ export class ImageBuilder {
         environment: caTrust(store, engine).env,
         labels: { [LAYER_LABEL]: key },
         log,
+        abandoned,
       };
       const engineImageId = await buildLayer(site, {
         commands: request.commands,
@@ -133,6 +129,7 @@ export class ImageBuilder {
       log.write(`=> built ${imageId}`);
       return { ok: true };
     } catch (error) {
+      if (abandoned.aborted) return { ok: false, reason: ABANDONED };
       if (isOwnMistake(error)) this.#context.log(`build ${imageId}: ${stackOf(error)}`);
       return { ok: false, reason: describeFailure(error) };
     }

@@ -5,6 +5,9 @@ import { engineMessage, engineStatus } from "./engine-errors.ts";
 /** What a build says that died with its emulator. */
 export const INTERRUPTED = "the emulator ended during the build; run it again";
 
+/** What a build says that was interrupted by all who waited for it. */
+export const ABANDONED = "nobody waited for the build any more; run it again";
+
 /** Why a build failed, for its user: which step, what it printed, what to do. */
 export function describeFailure(error: unknown): string {
   const text = describe(error);

@@ -33,6 +33,8 @@ export interface BuildSite {
   /** Labels of the layer's image. */
   readonly labels: Readonly<Record<string, string>>;
   readonly log: BuildLog;
+  /** Ends the build where it is. */
+  readonly abandoned: AbortSignal;
 }
 
 /** Lines of a failed command's output that its error shows. */
@@ -78,6 +80,7 @@ class LayerBuild {
   }
 
   async apply(instruction: Instruction): Promise<void> {
+    this.#site.abandoned.throwIfAborted();
     const { keyword } = instruction;
     const step = summarize(instruction);
     this.#site.log.write(`=> ${step}`);
@@ -200,8 +203,13 @@ class LayerBuild {
   }
 
   async #buildContainer(): Promise<BuildContainer> {
-    this.#container ??= await this.#createContainer(this.#base ?? "");
-    return this.#container;
+    if (this.#container !== undefined) return this.#container;
+    const container = await this.#createContainer(this.#base ?? "");
+    this.#container = container;
+    // Without its container the running command ends, and the build with it.
+    const end = () => void container.remove().catch(() => undefined);
+    this.#site.abandoned.addEventListener("abort", end, { once: true });
+    return container;
   }
 
   #createContainer(image: string): Promise<BuildContainer> {

@@ -1,12 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { ServerError, Status, type CallContext } from "nice-grpc";
 import { withEngine, ignoreStatus } from "../containers/engine-errors.ts";
-import {
-  ImageBuilder,
-  isInEngine,
-  type Build,
-  type BuildResult,
-} from "../containers/image-builder.ts";
+import type { Build, BuildResult } from "../containers/build.ts";
+import { ImageBuilder, isInEngine } from "../containers/image-builder.ts";
 import type { LogStream } from "../containers/build-log.ts";
 import type { LayerRequest } from "../containers/layer-key.ts";
 import { environmentName, type EmulatorContext } from "../context.ts";
@@ -48,7 +44,7 @@ export function imageService(
 
     imageJoinStreaming: (request, call) => {
       const build = builder.find(request.imageId);
-      if (build !== undefined) return follow(build, request, call);
+      if (build !== undefined) return counted(build, follow(build, request, call));
       const result = builder.formerResult(request.imageId);
       if (result === undefined) throw notFound(request.imageId);
       return only({ result: wireResult(result), eof: true });
@@ -153,6 +149,16 @@ function readLayer(context: EmulatorContext, request: ImageGetOrCreateRequest): 
     force: request.forceBuild || request.ignoreCache,
     notes: image.gpuConfig === undefined ? [] : ["gpu is ignored: builds have none here"],
   };
+}
+
+/** Lets the build know that somebody follows it, as long as the answer is read. */
+async function* counted<T>(build: Build, answer: AsyncIterable<T>): AsyncGenerator<T> {
+  const leave = build.follow();
+  try {
+    yield* answer;
+  } finally {
+    leave();
+  }
 }
 
 /** Streams a build's log, from the client's last line on, until its end or the client's timeout. */
