@@ -59,7 +59,7 @@ export function collectConfiguration(options: CollectOptions): CollectedConfigur
   const marketplaces = findMarketplaces(known, settings.extraKnownMarketplaces ?? {}, paths);
   placePlugins(installed, paths);
 
-  const cache = new ContentCache(contentCacheFile(options.env, user), paths.sources);
+  const cache = new ContentCache(contentCacheFile(options.env, user), paths.finder());
   const collector = new FileCollector({ user, cache, paths, allow: options.allow });
   const references = new References(user, collector, paths);
   const programs = new ImagePrograms(options.imagePackages);

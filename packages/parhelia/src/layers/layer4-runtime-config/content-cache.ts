@@ -4,6 +4,7 @@ import type { Stats } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { SECOND_MS } from "../../units.ts";
+import type { PathFinder } from "./path-map.ts";
 import { findSecret } from "./secrets.ts";
 import type { UserConfiguration } from "./user-configuration.ts";
 
@@ -51,19 +52,19 @@ const TEXT_PROBE_BYTES = 8_192;
 export class ContentCache {
   readonly #file: string;
   readonly #key: string;
-  readonly #paths: readonly string[];
+  readonly #finder: PathFinder;
   readonly #old: Readonly<Record<string, Entry>>;
   readonly #new: Record<string, Entry> = {};
   #changed = false;
 
   /**
    * @param file where the cache is kept
-   * @param paths absolute paths that texts are searched for
+   * @param finder searches texts for paths that are others in the sandbox
    */
-  constructor(file: string, paths: readonly string[]) {
+  constructor(file: string, finder: PathFinder) {
     this.#file = file;
-    this.#paths = paths;
-    this.#key = JSON.stringify([SCAN_VERSION, ...paths]);
+    this.#finder = finder;
+    this.#key = JSON.stringify([SCAN_VERSION, finder.key]);
     this.#old = readEntries(file, this.#key);
   }
 
@@ -112,7 +113,8 @@ export class ContentCache {
   }
 
   #namesPaths(bytes: Buffer): boolean {
-    return this.#paths.some((path) => bytes.includes(path));
+    const { marks } = this.#finder;
+    return marks.some((mark) => bytes.includes(mark)) && this.#finder.isIn(bytes.toString("utf8"));
   }
 }
 

@@ -100,11 +100,15 @@ export class McpSecrets {
   #variable(server: string, wanted: string, value: string): string {
     const kind = findSecret(value);
     const known = kind === undefined ? undefined : variableForKind(kind);
-    const usual = known !== undefined && wanted.startsWith(`${server}_`) ? known : wanted;
-    const names = [usual, `${server}_${wanted}`, `${server}_${wanted}_2`].map(toVariableName);
+    const isOwn = wanted.startsWith(`${server}_`);
+    const usual = known !== undefined && isOwn ? known : wanted;
+    const base = toVariableName(usual);
+    const own = toVariableName(usual === wanted && !isOwn ? `${server}_${wanted}` : usual);
+    const numbered = [2, 3, 4, 5, 6, 7, 8, 9].map((number) => `${own}_${number}`);
     const name =
-      names.find((candidate) => [undefined, value].includes(this.#values.get(candidate))) ??
-      toVariableName(usual);
+      [base, own, ...numbered].find((candidate) =>
+        [undefined, value].includes(this.#values.get(candidate)),
+      ) ?? own;
     this.#values.set(name, value);
     this.#findings.push(secretFinding(`the value of ${name}`, name));
     return `\${${name}}`;

@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import type { Rewrite } from "../sync-tree.ts";
 import { isWithin, realPath } from "./user-configuration.ts";
 import type { UserConfiguration } from "./user-configuration.ts";
@@ -6,6 +7,15 @@ import type { UserConfiguration } from "./user-configuration.ts";
 export interface RewrittenText {
   readonly text: string;
   readonly rewrites: readonly Rewrite[];
+}
+
+/** Searches texts for the paths that a `PathMap` knows. */
+export interface PathFinder {
+  /** The same for the same paths. */
+  readonly key: string;
+  /** A text without any of these has none of the paths: a quick look before the thorough one. */
+  readonly marks: readonly string[];
+  isIn(text: string): boolean;
 }
 
 interface Place {
@@ -50,9 +60,16 @@ export class PathMap {
     this.#pattern = undefined;
   }
 
-  /** The absolute paths that are known, as they are spelled without variables. */
-  get sources(): readonly string[] {
-    return [...this.#places.keys()];
+  /** What is known now, for texts to be searched for. What is added later changes nothing in it. */
+  finder(): PathFinder {
+    const { expression } = this.#compile();
+    const found = new RegExp(expression.source, "u");
+    const paths = [...this.#places.keys()];
+    const outermost = paths.filter(
+      (path) => !paths.some((other) => other !== path && isWithin(path, other)),
+    );
+    const marks = [...new Set(["CLAUDE_CONFIG_DIR", ...outermost.map((path) => basename(path))])];
+    return { key: expression.source, marks, isIn: (text) => found.test(text) };
   }
 
   /** Where an absolute path is in the sandbox, by the innermost known directory around it. */

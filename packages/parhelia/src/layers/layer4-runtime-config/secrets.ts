@@ -82,10 +82,11 @@ export function secretFileKind(name: string): string | undefined {
 
 /** Whether an environment variable, header or parameter of this name usually holds a secret. */
 export function isSecretName(name: string): boolean {
-  return /(^|[_-]|[a-z])(key|token|secret|password|passwd|passphrase|credentials?|pat|auth|authorization|cookie)$|access[_-]?key/i.test(
-    name,
-  );
+  return SECRET_WORD.test(name) || /[a-z](Key|Token|Secret|Password|Credentials?)$/.test(name);
 }
+
+const SECRET_WORD =
+  /(^|[_-])(api|access|secret|private)?_?(key|token|secret|password|passwd|passphrase|credentials?|pat|auth|authorization|cookie)$|access[_-]?key/i;
 
 /**
  * Whether a value under this name must not be sent: it looks like a secret, or its name says so and it
