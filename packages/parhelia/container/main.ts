@@ -1,4 +1,5 @@
 /** The sandbox's own program (decision D4): one bundle, one sub-command a task. */
+import { batch } from "./batch/batch.ts";
 import { forward } from "./forward/forward.ts";
 import { assembleSession } from "./init/assemble-session.ts";
 import { init } from "./init/init.ts";
@@ -11,6 +12,7 @@ const SUBCOMMANDS: Record<string, (args: readonly string[]) => void | Promise<vo
   forward,
   "apply-sync": applySync,
   "assemble-session": assembleSession,
+  batch,
 };
 
 const [name = "", ...args] = process.argv.slice(2);

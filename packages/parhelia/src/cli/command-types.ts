@@ -61,6 +61,11 @@ export interface LogsOptions {
   readonly follow: boolean;
 }
 
+export interface BatchArguments {
+  /** Name of the task, as typed. */
+  readonly task: string;
+}
+
 export interface SyncOptions extends JsonOption {
   /** Only show the plan. */
   readonly dryRun: boolean;

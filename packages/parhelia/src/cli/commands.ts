@@ -1,6 +1,7 @@
 import { defineCommand } from "./command.ts";
 import type { AnyCommandSpec, FlagSpec, PairsSpec, ValueSpec } from "./command.ts";
 import type {
+  BatchArguments,
   ExecArguments,
   ExecOptions,
   ImageBuildOptions,
@@ -198,6 +199,14 @@ export const commands: readonly AnyCommandSpec[] = [
     },
     examples: ["parhelia sync --dry-run", "parhelia sync"],
     load: () => import("./commands/sync.ts"),
+  }),
+  defineCommand<BatchArguments, JsonOption>({
+    name: "batch",
+    summary: "run a short task on the volume: plugin-sync clones plugins at their recorded commits",
+    arguments: { task: { kind: "required", description: "name of the task: plugin-sync" } },
+    options: { json },
+    examples: ["parhelia batch plugin-sync"],
+    load: () => import("./commands/batch.ts"),
   }),
   defineCommand<None, ImageBuildOptions>({
     name: "image build",

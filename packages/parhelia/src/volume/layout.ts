@@ -33,6 +33,9 @@ export const SYNC_DIR = `${CONFIG_DIR}/.sync`;
 /** What the last sync brought: `SyncManifest` as JSON. */
 export const SYNC_MANIFEST_FILE = `${SYNC_DIR}/manifest.json`;
 
+/** Where plugins come from, for the batch task that clones them: `PluginSource[]` as JSON. */
+export const PLUGIN_SOURCES_FILE = `${SYNC_DIR}/plugin-sources.json`;
+
 /** There only while a sync that is committed is being put in place. */
 export const SYNC_COMMITTED_DIR = `${SYNC_DIR}/committed`;
 
