@@ -23,9 +23,15 @@ for line in sys.stdin:
     print(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result}), flush=True)
 `;
 
-/** A marketplace's folder, with two plugins that have one of everything: skill, command, agent, hook, MCP server. */
-export function writeMarketplace(directory: string, name: string): void {
-  const plugins = ["alpha", "beta"];
+/**
+ * A marketplace's folder, whose plugins have one of everything: skill, command, agent, hook, MCP server.
+ * Claude Code runs the hook of only one of two plugins that have the same name.
+ */
+export function writeMarketplace(
+  directory: string,
+  name: string,
+  plugins: readonly string[],
+): void {
   write(join(directory, ".claude-plugin", "marketplace.json"), {
     name,
     owner: { name: "A person" },

@@ -84,9 +84,9 @@ describe.skipIf(program === "")("SPEC-01.04 the real Claude Code with what was c
   beforeAll(async () => {
     person = new ClaudeHome();
     const { home, directory } = person;
-    writeMarketplace(join(home, "own plugins"), "acme");
+    writeMarketplace(join(home, "own plugins"), "acme", ["alpha", "beta"]);
     const repository = join(directory, "repository");
-    writeMarketplace(repository, "shared");
+    writeMarketplace(repository, "shared", ["gamma", "delta"]);
     const git = (...args: string[]): string =>
       execFileSync(
         "git",
@@ -107,7 +107,7 @@ describe.skipIf(program === "")("SPEC-01.04 the real Claude Code with what was c
     );
     await run(["plugin", "marketplace", "add", join(home, "own plugins")]);
     await run(["plugin", "marketplace", "add", `${GIT_HOST}/plugins.git`]);
-    for (const id of ["alpha@acme", "beta@acme", "alpha@shared"])
+    for (const id of ["alpha@acme", "beta@acme", "gamma@shared"])
       await run(["plugin", "install", id]);
     person.write("servers/größe.py", MCP_SERVER, 0o755);
     await run([
@@ -163,13 +163,13 @@ describe.skipIf(program === "")("SPEC-01.04 the real Claude Code with what was c
       status: "connected",
       source: "user",
     });
-    expect(there.init.skills).toContain("alpha:shared-alpha-skill");
+    expect(there.init.skills).toContain("gamma:shared-gamma-skill");
     expect(there.init.agents).toContain("beta:acme-beta-agent");
     const roots = there.hookLog.trim().split("\n").sort();
     expect(roots).toEqual([
       `acme-alpha ${volume}/plugins/marketplaces/acme/plugins/alpha`,
       `acme-beta ${volume}/plugins/marketplaces/acme/plugins/beta`,
-      `shared-alpha ${volume}/plugins/cache/shared/alpha/1.0.0`,
+      `shared-gamma ${volume}/plugins/cache/shared/gamma/1.0.0`,
     ]);
     expect(here.hookLog.trim().split("\n")).toHaveLength(roots.length);
     const listed = JSON.parse(
@@ -184,8 +184,8 @@ describe.skipIf(program === "")("SPEC-01.04 the real Claude Code with what was c
     }[];
     expect(listed.map(({ id, enabled, errors }) => [id, enabled, errors])).toEqual([
       ["alpha@acme", true, undefined],
-      ["alpha@shared", true, undefined],
       ["beta@acme", true, undefined],
+      ["gamma@shared", true, undefined],
     ]);
     for (const { installPath } of listed) expect(installPath).toContain(`${volume}/plugins/cache/`);
   });
@@ -202,7 +202,7 @@ describe.skipIf(program === "")("SPEC-01.04 the real Claude Code with what was c
     expect(itemOf(collected, "acme")).toMatchObject({ kind: "marketplace", verdict: "rewritten" });
     expect(itemOf(collected, "shared")?.detail).toContain(commit.slice(0, 12));
     expect(itemOf(collected, "beta@acme")).toMatchObject({ kind: "plugin", verdict: "rewritten" });
-    expect(itemOf(collected, "alpha@shared shared-alpha-server")?.verdict).toBe("portable");
+    expect(itemOf(collected, "gamma@shared shared-gamma-server")?.verdict).toBe("portable");
     expect(itemOf(collected, "beta@acme UserPromptSubmit")?.verdict).toBe("portable");
     expect(sentJson(collected, "plugins/known_marketplaces.json")).toMatchObject({
       acme: { source: { source: "directory", path: `${volume}/plugins/marketplaces/acme` } },
