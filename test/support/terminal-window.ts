@@ -29,6 +29,7 @@ export interface TerminalWindowOptions {
 export class TerminalWindow {
   readonly #socket = `parhelia-test-${randomUUID()}`;
   readonly #options: TerminalWindowOptions;
+  #isOpen = true;
 
   private constructor(options: TerminalWindowOptions) {
     this.#options = options;
@@ -98,8 +99,10 @@ export class TerminalWindow {
     }
   }
 
-  /** Ends the terminal and what runs in it. */
+  /** Closes the window: what runs in it is hung up. May be called again. */
   async close(): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
     await this.#tmux("kill-server");
   }
 

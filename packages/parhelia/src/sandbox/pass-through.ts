@@ -21,7 +21,7 @@ export async function passThrough(command: RunningCommand, streams: LocalStreams
   const stopPassing = passSignals(command);
   const finished = new AbortController();
   try {
-    const input = pumpInput(streams.stdin, command, finished.signal);
+    const input = passInput(streams.stdin, command, finished.signal);
     const [exitStatus] = await Promise.all([
       command.wait(),
       pumpOutput(command.stdout, streams.stdout),
@@ -49,7 +49,25 @@ function passSignals(command: RunningCommand): () => void {
   };
 }
 
-/** Copies until our input ends, or the command does: it need not read all of it. Never rejects. */
+/** The command's input ends when ours does. It need not read all of it. */
+async function passInput(
+  source: Readable,
+  command: RunningCommand,
+  finished: AbortSignal,
+): Promise<void> {
+  try {
+    await pumpInput(source, command, finished);
+    await command.stdin.close();
+  } catch {
+    // The command has ended, or closed its input: what it left unread has nowhere to go.
+    if (!finished.aborted) await command.closeStdin().catch(() => undefined);
+  }
+}
+
+/**
+ * Copies until our input ends, or the command does; its own input stays open.
+ * @throws whatever our input, or writing to the command, fails with
+ */
 export async function pumpInput(
   source: Readable,
   command: RunningCommand,
@@ -62,12 +80,9 @@ export async function pumpInput(
   finished.addEventListener("abort", stop);
   try {
     for await (const chunk of coalesce(source)) await writer.write(chunk);
-    await writer.close();
-  } catch {
-    // The command has ended, or closed its input: what it left unread has nowhere to go.
-    if (!finished.aborted) await command.closeStdin().catch(() => undefined);
   } finally {
     finished.removeEventListener("abort", stop);
+    writer.releaseLock();
   }
 }
 

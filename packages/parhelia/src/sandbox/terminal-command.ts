@@ -117,7 +117,7 @@ async function showOn(
  * @throws SystemError some time after the input's end: that of the command comes first as a rule
  */
 async function failAfter(input: Promise<void>): Promise<never> {
-  await input;
+  await input.catch(() => undefined);
   await delay(LAST_OUTPUT_MS, undefined, { ref: false });
   throw new SystemError("the connection to the sandbox was lost", {
     hint: "try again; parhelia ls lists what runs",

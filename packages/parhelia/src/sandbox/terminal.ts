@@ -98,7 +98,11 @@ export class UserTerminal {
 
   /** Whoever stopped this process has used the terminal meanwhile, in its own settings. */
   readonly #rawAgain = (): void => {
-    this.#setRaw();
+    try {
+      this.#setRaw();
+    } catch {
+      // A terminal that is being closed continues its processes, too, so that they end.
+    }
   };
 
   /** Not Node's own raw mode: that has a line feed move to the first column, as programs do not expect. */
