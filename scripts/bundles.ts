@@ -37,7 +37,8 @@ const CONTAINER_PROGRAM: BuildOptions = {
   target: "esnext",
   format: "esm",
   minify: true,
-  charset: "utf8",
+  // Bun reads a file that it takes as it is as Latin-1: everything else is escaped.
+  charset: "ascii",
   entryNames: "parhelia-container",
   // Bun takes the file as it is: it neither transpiles it nor keeps a copy in a cache.
   banner: { js: "// @bun" },
