@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { findEngine, NoEngineError, type Engine } from "modal-emulator/admin";
-import { findProgram, rootPrefix } from "./machine/commands.ts";
+import { CommandError, findProgram, rootPrefix } from "./machine/commands.ts";
 import {
   BASE_IMAGE_PACKAGE,
   ENGINE_PACKAGES,
@@ -20,6 +20,8 @@ export interface SetUpOptions {
   readonly interactive: boolean;
   /** Gets one line for each thing that is done. */
   readonly log: (line: string) => void;
+  /** Programs that are wanted besides, each in Debian's package of its name; without them it goes on. */
+  readonly programs?: readonly string[];
 }
 
 /** A machine that can run sandboxes. */
@@ -43,13 +45,14 @@ export class SetUpError extends Error {
  */
 export async function setUpMachine(options: SetUpOptions): Promise<Machine> {
   const found = await findEngineOrWhyNot();
-  const missing = await missingPackages(found);
-  let asRoot: readonly string[] | undefined;
-  if (missing.length > 0) asRoot = await install(missing, found, options);
+  const required = await missingPackages(found);
+  const wanted = hasDebianPackages() ? missingPrograms(options.programs ?? []) : [];
+  if (required.length > 0) await install(required, wanted, reasonFor(found), options);
+  else if (wanted.length > 0) await installWanted(wanted, options);
   if (!(found instanceof NoEngineError)) return { engine: found, startedEngine: undefined };
   const again = await findEngineOrWhyNot();
   if (!(again instanceof NoEngineError)) return { engine: again, startedEngine: undefined };
-  return start(asRoot ?? rootOrFail(again), options);
+  return start(rootOrFail(again), options);
 }
 
 async function findEngineOrWhyNot(): Promise<Engine | NoEngineError> {
@@ -86,24 +89,42 @@ async function hasBaseImage(engine: Engine): Promise<boolean> {
   return Promise.race([there, tooLate]);
 }
 
+function missingPrograms(programs: readonly string[]): string[] {
+  return programs.filter((program) => findProgram(program) === undefined);
+}
+
+function reasonFor(found: Engine | NoEngineError): string {
+  return found instanceof NoEngineError
+    ? "no container engine runs on this machine"
+    : `no image registry answers, so that ${BASE_IMAGE} has to be made from Debian's packages`;
+}
+
 async function install(
-  packages: readonly string[],
-  found: Engine | NoEngineError,
+  required: readonly string[],
+  wanted: readonly string[],
+  reason: string,
   { interactive, log }: SetUpOptions,
-): Promise<readonly string[]> {
+): Promise<void> {
+  const packages = [...required, ...wanted];
   const asRoot = rootPrefix();
   if (asRoot === undefined) throw needsRoot(`apt-get install ${packages.join(" ")}`);
-  const reason =
-    found instanceof NoEngineError
-      ? "no container engine runs on this machine"
-      : `no image registry answers, so that ${BASE_IMAGE} has to be made from Debian's packages`;
   log(`${reason}; Debian's own can be installed with apt-get: ${packages.join(" ")}`);
-  if (interactive) await confirmOrFail("Install them now? [Y/n] ");
+  if (interactive && !(await confirm("Install them now? [Y/n] "))) throw declined(required);
   const startedMs = Date.now();
   log(`installing ${packages.join(" ")}`);
   await installPackages(packages, asRoot);
   log(`installed in ${Math.round((Date.now() - startedMs) / 1000)} s`);
-  return asRoot;
+}
+
+/** Installs what is no condition: a refusal, and a failure too, only mean to go on without. */
+async function installWanted(wanted: readonly string[], options: SetUpOptions): Promise<void> {
+  const programs = wanted.join(", ");
+  try {
+    await install([], wanted, `${programs}: not on this machine`, options);
+  } catch (error) {
+    if (!(error instanceof SetUpError || error instanceof CommandError)) throw error;
+    options.log(`going on without ${programs}: ${error.message}`);
+  }
 }
 
 async function start(asRoot: readonly string[], { log }: SetUpOptions): Promise<Machine> {
@@ -119,14 +140,17 @@ function rootOrFail(found: NoEngineError): readonly string[] {
   return asRoot;
 }
 
-async function confirmOrFail(question: string): Promise<void> {
+async function confirm(question: string): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const answer = await terminal.question(question);
   terminal.close();
-  if (/^(y(es)?)?$/i.test(answer.trim())) return;
-  throw new SetUpError(
-    "nothing was installed. Install and start a container engine (Docker or podman) yourself, then run this again.",
-  );
+  return /^(y(es)?)?$/i.test(answer.trim());
+}
+
+function declined(required: readonly string[]): SetUpError {
+  const hint =
+    "Install and start a container engine (Docker or podman) yourself, then run this again.";
+  return new SetUpError(`nothing was installed. ${required.length > 0 ? hint : ""}`.trimEnd());
 }
 
 function isForbidden(found: NoEngineError): boolean {

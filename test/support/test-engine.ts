@@ -1,17 +1,24 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
 import { rootPrefix } from "../../scripts/machine/commands.ts";
 import { stopDaemon } from "../../scripts/machine/docker-daemon.ts";
 import { setUpMachine } from "../../scripts/set-up-machine.ts";
 
 /** Carries the process id of an engine from the preparation to the end of the tests. */
-const FILE = resolve(import.meta.dirname, "../../node_modules/.cache/parhelia/test-engine.json");
+const FILE = join(
+  process.env["XDG_STATE_HOME"] ?? join(homedir(), ".local", "state"),
+  "parhelia/engine/started-by-tests.json",
+);
+
+/** What single tests run on this machine itself; without, they are skipped, and say so. */
+const PROGRAMS = ["curl", "git", "tmux"];
 
 /** Sets this machine up, and writes down an engine that had to be started for it. */
 export async function prepareEngine(): Promise<void> {
   const interactive = process.stdin.isTTY && process.stderr.isTTY;
   const log = (line: string): void => void process.stderr.write(`set-up: ${line}\n`);
-  const { startedEngine } = await setUpMachine({ interactive, log });
+  const { startedEngine } = await setUpMachine({ interactive, log, programs: PROGRAMS });
   if (startedEngine === undefined) return;
   mkdirSync(dirname(FILE), { recursive: true });
   writeFileSync(FILE, JSON.stringify({ pid: startedEngine.pid }));
