@@ -49,6 +49,7 @@ const CONTAINER_FILES = [
   "git/gitconfig",
   "parhelia-container",
   "parhelia-exec",
+  "parhelia-mcp-launcher",
   "terminal/parhelia-attach",
   "terminal/parhelia-terminal",
   "tmux.conf",

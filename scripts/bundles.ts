@@ -31,7 +31,7 @@ const LIBRARY: BuildOptions = { ...PROGRAM, banner: {}, packages: "external", sp
  * Minified, and without anything that depends on where it was built: the image gets it as content, and
  * the same bytes are the same image layer (decision D4).
  */
-const CONTAINER_PROGRAM: BuildOptions = {
+const SANDBOX_PROGRAM: BuildOptions = {
   bundle: true,
   platform: "node",
   target: "esnext",
@@ -39,7 +39,6 @@ const CONTAINER_PROGRAM: BuildOptions = {
   minify: true,
   // Bun reads a file that it takes as it is as Latin-1: everything else is escaped.
   charset: "ascii",
-  entryNames: "parhelia-container",
   // Bun takes the file as it is: it neither transpiles it nor keeps a copy in a cache.
   banner: { js: "// @bun" },
   legalComments: "none",
@@ -58,7 +57,16 @@ export function containerBundle(root: string): Bundle {
   return {
     entries: [join(root, "packages/parhelia/container/main.ts")],
     outdir: join(root, "packages/parhelia/dist/container"),
-    options: CONTAINER_PROGRAM,
+    options: { ...SANDBOX_PROGRAM, entryNames: "parhelia-container" },
+  };
+}
+
+/** The sandbox's MCP launcher: apart, since the MCP SDK would slow down the start of the program. */
+export function mcpLauncherBundle(root: string): Bundle {
+  return {
+    entries: [join(root, "packages/parhelia/container/mcp/main.ts")],
+    outdir: join(root, "packages/parhelia/dist/container"),
+    options: { ...SANDBOX_PROGRAM, entryNames: "parhelia-mcp-launcher" },
   };
 }
 
@@ -68,6 +76,7 @@ export function allBundles(root: string): Bundle[] {
   const emulator = join(root, "packages/modal-emulator");
   return [
     containerBundle(root),
+    mcpLauncherBundle(root),
     {
       // Split, so that each command loads only what it uses.
       entries: [join(parhelia, "src/cli/main.ts")],

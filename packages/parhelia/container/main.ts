@@ -4,11 +4,9 @@ import { forward } from "./forward/forward.ts";
 import { assembleSession } from "./init/assemble-session.ts";
 import { init } from "./init/init.ts";
 import { applySync } from "./sync/apply-sync.ts";
-import { runMcpLauncher } from "./mcp/launcher.ts";
 
 const SUBCOMMANDS: Record<string, (args: readonly string[]) => void | Promise<void>> = {
   init,
-  "mcp-launcher": runMcpLauncher,
   forward,
   "apply-sync": applySync,
   "assemble-session": assembleSession,

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { lchownSync, mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import {
-  CONTAINER_PROGRAM,
+  MCP_LAUNCHER_PROGRAM,
   MCP_REPORT_FILE,
   MCP_REPORT_TARGET,
   SANDBOX_USER,
@@ -29,7 +29,7 @@ export interface McpLauncher {
  */
 export function startMcpServers(environment: Environment): McpLauncher {
   prepareReport();
-  const child = spawn(CONTAINER_PROGRAM, ["mcp-launcher"], {
+  const child = spawn(MCP_LAUNCHER_PROGRAM, [], {
     env: environment,
     uid: SANDBOX_USER.uid,
     gid: SANDBOX_USER.gid,

@@ -30,6 +30,12 @@ export const CONTAINER_PROGRAM = "/usr/local/bin/parhelia-container";
 /** Where the bundle of the in-sandbox program lies in the image. */
 export const CONTAINER_BUNDLE = "/opt/parhelia/parhelia-container.js";
 
+/** `parhelia-mcp-launcher`: the MCP launcher; `parhelia-mcp-launcher status`: prints an `McpReport` made now. */
+export const MCP_LAUNCHER_PROGRAM = "/usr/local/bin/parhelia-mcp-launcher";
+
+/** Where the bundle of the MCP launcher lies in the image. */
+export const MCP_LAUNCHER_BUNDLE = "/opt/parhelia/parhelia-mcp-launcher.js";
+
 /** State of the running sandbox, owned by root. */
 export const RUN_DIR = "/run/parhelia";
 

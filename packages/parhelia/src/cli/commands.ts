@@ -45,6 +45,7 @@ const secretName = { kind: "required", description: "name of the secret" } as co
 export const groupSummaries: Readonly<Record<string, string>> = {
   image: "build and list the images that sandboxes start from",
   secret: "named secrets: environment variables that sandboxes get and nothing records",
+  mcp: "the MCP servers of a session",
   config: "what is configured, and where",
   local: "the Modal emulator on this machine",
 };
@@ -261,6 +262,14 @@ export const commands: readonly AnyCommandSpec[] = [
     options: {},
     examples: ["parhelia secret rm github-token"],
     load: () => import("./commands/secret-rm.ts"),
+  }),
+  defineCommand<SessionArgument, JsonOption>({
+    name: "mcp status",
+    summary: "ask a session's MCP servers now: their states, tools and errors",
+    arguments: { name: session },
+    options: { json },
+    examples: ["parhelia mcp status work", "parhelia mcp status work --json"],
+    load: () => import("./commands/mcp-status.ts"),
   }),
   defineCommand<None, JsonOption>({
     name: "config show",

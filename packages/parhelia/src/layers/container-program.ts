@@ -6,8 +6,12 @@ import { SystemError } from "../errors.ts";
 /** The files of the sandbox's own program, as bytes: what `programLayer` writes into the image. */
 export interface ContainerProgram {
   readonly bundle: Uint8Array;
+  /** The MCP launcher's, which is many times larger. */
+  readonly mcpLauncherBundle: Uint8Array;
   /** `parhelia-container`: starts the bundle under Bun. */
   readonly container: Uint8Array;
+  /** `parhelia-mcp-launcher`: starts its bundle under Bun. */
+  readonly mcpLauncher: Uint8Array;
   /** `parhelia-exec`: starts a command in the session's environment. */
   readonly exec: Uint8Array;
   /** `parhelia-terminal`: gives a command's terminal its size. */
@@ -24,7 +28,9 @@ export interface ContainerProgram {
 /** Where `npm run build` puts each file, below the package's dist/container. */
 const FILES: Record<keyof ContainerProgram, string> = {
   bundle: "parhelia-container.js",
+  mcpLauncherBundle: "parhelia-mcp-launcher.js",
   container: "parhelia-container",
+  mcpLauncher: "parhelia-mcp-launcher",
   exec: "parhelia-exec",
   terminal: "parhelia-terminal",
   attach: "parhelia-attach",
@@ -51,7 +57,9 @@ export function readContainerProgram(): ContainerProgram {
   };
   return {
     bundle: read("bundle"),
+    mcpLauncherBundle: read("mcpLauncherBundle"),
     container: read("container"),
+    mcpLauncher: read("mcpLauncher"),
     exec: read("exec"),
     terminal: read("terminal"),
     attach: read("attach"),

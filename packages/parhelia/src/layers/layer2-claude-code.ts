@@ -1,9 +1,12 @@
+import { gzipSync } from "node:zlib";
 import {
   ATTACH_PROGRAM,
   CONTAINER_BUNDLE,
   CONTAINER_PROGRAM,
   ENTRYPOINT,
   EXEC_PROGRAM,
+  MCP_LAUNCHER_BUNDLE,
+  MCP_LAUNCHER_PROGRAM,
   GIT_CREDENTIAL_PROGRAM,
   TERMINAL_PROGRAM,
 } from "../../container/protocol/paths.ts";
@@ -41,6 +44,19 @@ export function claudeCodeLayer(claudeCode: PinnedBinary): ImageLayer {
       }),
       verifyVersion("claude", claudeCode.version),
     ],
+  };
+}
+
+/** The MCP launcher (SPEC-01.13 step 3): apart from the program, since it is large and seldom changes. */
+export function mcpLauncherLayer(program: ContainerProgram): ImageLayer {
+  const compressed = gzipSync(program.mcpLauncherBundle, { level: 9 });
+  return {
+    name: "mcp-launcher",
+    commands: packSteps([
+      ...writeFile(`${MCP_LAUNCHER_BUNDLE}.gz`, "0644", compressed),
+      { shell: `gunzip -f ${MCP_LAUNCHER_BUNDLE}.gz`, base64Bytes: 0 },
+      ...writeFile(MCP_LAUNCHER_PROGRAM, "0755", program.mcpLauncher),
+    ]),
   };
 }
 

@@ -29,7 +29,9 @@ function programOf(bundleBytes: number): ContainerProgram {
     Uint8Array.from({ length }, (_, index) => (index * 31 + length) % 256);
   return {
     bundle: bytes(bundleBytes),
+    mcpLauncherBundle: bytes(bundleBytes),
     container: bytes(10),
+    mcpLauncher: bytes(15),
     exec: bytes(20),
     terminal: bytes(25),
     attach: bytes(26),
@@ -51,6 +53,7 @@ describe("the plan of parhelia-cpu", () => {
       "base-os",
       "bun",
       "claude-code",
+      "mcp-launcher",
       "program",
     ]);
     expect(layerNames({ apt: ["jq"], pip: ["anthropic"], lock, program })).toEqual([
@@ -58,6 +61,7 @@ describe("the plan of parhelia-cpu", () => {
       "extra-packages",
       "bun",
       "claude-code",
+      "mcp-launcher",
       "program",
     ]);
   });
