@@ -1,5 +1,6 @@
 import { generateSessionName } from "../../config/session-name.ts";
 import { logLine } from "../../log.ts";
+import type { ClaudeSandbox } from "../../sandbox/create-claude-sandbox.ts";
 import { readInitSteps } from "../../sandbox/init-report.ts";
 import type { Phase } from "../../sandbox/phases.ts";
 import { formatDuration } from "../../units.ts";
@@ -19,13 +20,15 @@ export const run: RunCommand<UpArguments, UpOptions> = async (context, args, opt
   const session = await startSession(context, loaded, name, options.gpu);
   const totalMs = performance.now();
   try {
-    if (!options.json && !options.timing) {
+    const showsSteps = options.json || options.timing;
+    const initSteps = showsSteps ? await readInitSteps(session.sandbox) : [];
+    await endIfInterrupted(session, context.signal);
+    if (!showsSteps) {
       logLine(`${name} is ready after ${formatDuration(totalMs)}; parhelia attach ${name}`);
       context.print(name);
       return 0;
     }
     const { sandboxId, target, variant, readyMs } = session;
-    const initSteps = await readInitSteps(session.sandbox);
     const phases = [
       { name: "start the program", durationMs: programMs },
       ...session.phases,
@@ -43,6 +46,12 @@ export const run: RunCommand<UpArguments, UpOptions> = async (context, args, opt
     session.close();
   }
 };
+
+/** An interrupted start leaves nothing running, also when it had just become ready. */
+async function endIfInterrupted({ sandbox }: ClaudeSandbox, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) await sandbox.terminate({ wait: true });
+  signal.throwIfAborted();
+}
 
 /** Init's steps happen during the wait: they are shown below it, and not added up. */
 function printTiming(phases: readonly Phase[], totalMs: number): void {
