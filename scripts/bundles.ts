@@ -45,6 +45,16 @@ const SANDBOX_PROGRAM: BuildOptions = {
   logLevel: "warning",
 };
 
+/**
+ * As CommonJS, in the wrapper that Bun expects of a file that it takes as it is: what is imported when it is
+ * needed loads Node's modules then, too. In an ES module all of them are loaded before it starts.
+ */
+const LAZY: BuildOptions = {
+  format: "cjs",
+  banner: { js: "// @bun @bun-cjs\n(function(exports, require, module, __filename, __dirname) {" },
+  footer: { js: "})" },
+};
+
 /** Entry points that are bundled together. */
 export interface Bundle {
   readonly entries: readonly string[];
@@ -57,7 +67,7 @@ export function containerBundle(root: string): Bundle {
   return {
     entries: [join(root, "packages/parhelia/container/main.ts")],
     outdir: join(root, "packages/parhelia/dist/container"),
-    options: { ...SANDBOX_PROGRAM, entryNames: "parhelia-container" },
+    options: { ...SANDBOX_PROGRAM, ...LAZY, entryNames: "parhelia-container" },
   };
 }
 

@@ -4,13 +4,13 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { expect, test } from "vitest";
-import { containerBundle } from "../../../scripts/bundles.ts";
+import type { Bundle } from "../../../scripts/bundles.ts";
+import { containerBundle, mcpLauncherBundle } from "../../../scripts/bundles.ts";
 import * as paths from "./protocol/paths.ts";
 
 const container = dirname(fileURLToPath(import.meta.url));
 
-async function bundleOf(root: string): Promise<string> {
-  const { entries, outdir, options } = containerBundle(root);
+async function bundleOf({ entries, outdir, options }: Bundle): Promise<string> {
   const { outputFiles } = await build({
     ...options,
     entryPoints: [...entries],
@@ -28,9 +28,9 @@ test("D4: the program's bundle is small, and the same from any folder", async ()
         recursive: true,
       });
     }
-    const bundle = await bundleOf(elsewhere);
-    expect(bundle).toBe(await bundleOf(join(container, "../../..")));
-    expect(bundle).toMatch(/^\/\/ @bun\n/);
+    const bundle = await bundleOf(containerBundle(elsewhere));
+    expect(bundle).toBe(await bundleOf(containerBundle(join(container, "../../.."))));
+    expect(bundle).toMatch(/^\/\/ @bun @bun-cjs\n/);
     expect(bundle).not.toContain(elsewhere);
     expect(Buffer.byteLength(bundle)).toBeLessThan(45 * 1024);
   } finally {
@@ -38,10 +38,18 @@ test("D4: the program's bundle is small, and the same from any folder", async ()
   }
 });
 
+test("D4: the MCP launcher is a bundle of its own, which Bun takes as it is", async () => {
+  const bundle = await bundleOf(mcpLauncherBundle(join(container, "../../..")));
+  expect(bundle).toMatch(/^\/\/ @bun\n/);
+  expect(bundle).not.toContain(join(container, "../../.."));
+  expect(Buffer.byteLength(bundle)).toBeLessThan(500 * 1024);
+});
+
 test("the scripts spell the same paths as the program", () => {
   const script = (name: string) => readFileSync(join(container, name), "utf8");
   expect(script("entrypoint.sh")).toContain(` ${paths.CONTAINER_PROGRAM} init\n`);
   expect(script("parhelia-container")).toContain(` ${paths.CONTAINER_BUNDLE} "$@"\n`);
+  expect(script("parhelia-mcp-launcher")).toContain(` ${paths.MCP_LAUNCHER_BUNDLE} "$@"\n`);
   expect(script("parhelia-exec")).toContain(`\nrun_dir=${paths.RUN_DIR}\n`);
   expect(paths.SESSION_ENV_FILE).toBe(`${paths.RUN_DIR}/session.env`);
   expect(paths.EXEC_DIR).toBe(`${paths.RUN_DIR}/exec`);

@@ -1,25 +1,28 @@
 /** The sandbox's own program (decision D4): one bundle, one sub-command a task. */
-import { batch } from "./batch/batch.ts";
-import { forward } from "./forward/forward.ts";
-import { assembleSession } from "./init/assemble-session.ts";
-import { init } from "./init/init.ts";
-import { applySync } from "./sync/apply-sync.ts";
+type Subcommand = (args: readonly string[]) => void | Promise<void>;
 
-const SUBCOMMANDS: Record<string, (args: readonly string[]) => void | Promise<void>> = {
-  init,
-  forward,
-  "apply-sync": applySync,
-  "assemble-session": assembleSession,
-  batch,
+/**
+ * Each is loaded when it runs: what only another needs, such as Node's networking, would cost init, which a
+ * user waits for, a tenth of its time.
+ */
+const SUBCOMMANDS: Readonly<Record<string, () => Promise<Subcommand>>> = {
+  init: async () => (await import("./init/init.ts")).init,
+  forward: async () => (await import("./forward/forward.ts")).forward,
+  "apply-sync": async () => (await import("./sync/apply-sync.ts")).applySync,
+  "assemble-session": async () => (await import("./init/assemble-session.ts")).assembleSession,
+  batch: async () => (await import("./batch/batch.ts")).batch,
 };
 
-const [name = "", ...args] = process.argv.slice(2);
-const subcommand = SUBCOMMANDS[name];
-if (subcommand === undefined) {
-  process.stderr.write(
-    `parhelia-container: unknown sub-command '${name}'; one of ${Object.keys(SUBCOMMANDS).join(", ")}\n`,
-  );
-  process.exitCode = 2;
-} else {
-  await subcommand(args);
+async function main([name = "", ...args]: readonly string[]): Promise<void> {
+  const load = Object.hasOwn(SUBCOMMANDS, name) ? SUBCOMMANDS[name] : undefined;
+  if (load === undefined) {
+    const known = Object.keys(SUBCOMMANDS).join(", ");
+    process.stderr.write(`parhelia-container: unknown sub-command '${name}'; one of ${known}\n`);
+    process.exitCode = 2;
+    return;
+  }
+  const run = await load();
+  await run(args);
 }
+
+void main(process.argv.slice(2));

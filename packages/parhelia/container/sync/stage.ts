@@ -1,5 +1,4 @@
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
-import { randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
 import type { SyncManifest } from "../protocol/sync.ts";
 import { pathInVolume, SYNC_DIR } from "../../src/volume/layout.ts";
@@ -35,7 +34,7 @@ export class Stage {
 
   /** @param volume where the volume is mounted */
   constructor(volume: string) {
-    const name = `stage-${Date.now()}-${randomBytes(4).toString("hex")}`;
+    const name = `stage-${Date.now()}-${crypto.randomUUID().slice(0, 8)}`;
     this.directory = join(syncDirectory(volume), name);
     mkdirSync(join(this.directory, STAGED_TREE), { recursive: true });
   }
