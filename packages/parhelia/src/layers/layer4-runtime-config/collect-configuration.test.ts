@@ -237,7 +237,8 @@ describe("a cache of hashes", () => {
   test("the same configuration gives the same tree", () => {
     person.write(".claude/settings.json", { b: 1, a: { d: [1], c: 2 } });
     person.write(".claude/skills/x/SKILL.md", `reads ${person.home}/.claude/skills/x/data`);
-    const hashes = (): string[] => [...person.collect().tree].map(([path, { sha256 }]) => path + sha256);
+    const hashes = (): string[] =>
+      [...person.collect().tree].map(([path, { sha256 }]) => path + sha256);
     expect(hashes()).toEqual(hashes());
   });
 
