@@ -51,8 +51,12 @@ const SANDBOX_PROGRAM: BuildOptions = {
  */
 const LAZY: BuildOptions = {
   format: "cjs",
-  banner: { js: "// @bun @bun-cjs\n(function(exports, require, module, __filename, __dirname) {" },
+  banner: {
+    js: '// @bun @bun-cjs\n(function(exports, require, module, __filename, __dirname) {"use strict";',
+  },
   footer: { js: "})" },
+  // Otherwise it would say so again for each module, where there is a tsconfig.json to say that it does.
+  tsconfigRaw: {},
 };
 
 /** Entry points that are bundled together. */
