@@ -184,7 +184,8 @@ describe.skipIf(noWindow !== undefined)("parhelia attach", () => {
 
   test("closing the terminal's window is no more than detaching", async () => {
     const window = await attach(session);
-    await window.enter("shell=$$");
+    await window.enter("shell=$$; echo set-$((1+1))");
+    await window.shows("set-2");
     await window.close();
     await eventually("nobody looks at the session", 5_000, async () =>
       (await clientSizes(session)).length === 0 ? true : undefined,
@@ -192,6 +193,15 @@ describe.skipIf(noWindow !== undefined)("parhelia attach", () => {
     const again = await attach(session);
     await again.enter("clear; [ $shell = $$ ] && echo same-$((1+1))");
     await again.shows("same-2");
+    await detach(again);
+  });
+
+  test("keys that arrive together are keys: a prefix of tmux is one", async () => {
+    const window = await attach(session);
+    await window.type("echo typed-$((1+1))\r\u0002d");
+    await window.shows(/^status 0$/m);
+    const again = await run(`attach ${session.name}`);
+    await again.shows("typed-2");
     await detach(again);
   });
 
