@@ -1,9 +1,18 @@
 /**
- * What the host and the sandbox say to one another in a sync. The host sends, on standard input of
+ * What the host and the sandbox say to one another in a sync. The host sends, to the standard input of
  * `parhelia-container apply-sync`, one line of JSON (`SyncHeader`) and then the contents of the files that
  * the header names, one behind the other, without anything between them: their sizes are in the manifest.
- * The end of input is the order to commit. The answer is one line of JSON (`SyncOutcome`) on standard output.
+ * All of it travels in pieces (`SYNC_PIECE`). The end of input is the order to commit. The answer is one line
+ * of JSON (`SyncOutcome`) on standard output.
  */
+
+/** A piece is its kind (1 byte), the length of what follows (4 bytes, big-endian), and that. */
+export const SYNC_PIECE = { plain: 0, zstd: 1 } as const;
+
+export const SYNC_PIECE_HEADER_BYTES = 5;
+
+/** What a piece holds, decompressed, at most. */
+export const SYNC_PIECE_BYTES = 1024 * 1024;
 
 /** A file as the manifest has it. */
 export interface ManifestFile {
@@ -64,5 +73,5 @@ export type SyncOutcome =
   | { readonly outcome: "stale" | "incomplete" }
   | { readonly outcome: "corrupt"; readonly path: string };
 
-/** Without input for this long, the other side is taken to be gone. */
-export const SYNC_SILENCE_MS = 20_000;
+/** Without input for this long, the other side is taken to be gone: the slowest uplink takes less for a piece. */
+export const SYNC_SILENCE_MS = 30_000;

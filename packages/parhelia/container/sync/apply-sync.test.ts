@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import {
   existsSync,
   mkdirSync,
@@ -17,7 +18,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { runProgram } from "../../../../test/support/run-program.ts";
 import { manifestOf, syncBytes, type SyncTree } from "../../../../test/support/sync-bytes.ts";
 import { madeUpTree } from "../../../../test/support/tree-from-directory.ts";
-import { parseManifest, type SyncHeader, type SyncManifest } from "../protocol/sync.ts";
+import { parseManifest, SYNC_PIECE, type SyncHeader, type SyncManifest } from "../protocol/sync.ts";
 import { receiveSync } from "./apply-sync.ts";
 import { commit, rollForward } from "./commit.ts";
 import { Stage } from "./stage.ts";
@@ -126,6 +127,19 @@ describe("a sync", () => {
     expect(kept()).toEqual([completeFile(NEW), "manifest.json"]);
   });
 
+  test("of large files that can be compressed, and that cannot", async () => {
+    const bytes = 3 * 1024 * 1024 + 17;
+    const tree = new Map([
+      ...madeUpTree({ "config/claude/random": randomBytes(bytes) }),
+      ...madeUpTree({ "config/claude/text": "text ".repeat(bytes) }),
+      ...madeUpTree({ "config/claude/random again": randomBytes(1024 * 1024) }),
+    ]);
+    const sent = bytesOf(tree);
+    expect(sent.length).toBeLessThan(bytes + 1.1 * 1024 * 1024);
+    expect(await receive(sent, 65_536)).toMatchObject({ outcome: "committed" });
+    for (const [path, file] of tree) expect(readFileSync(at(path)).equals(file.read())).toBe(true);
+  });
+
   test("of nothing at all removes what the last one brought, and no directory of the volume's own", async () => {
     await push(OLD);
     const nothing = madeUpTree({});
@@ -182,22 +196,30 @@ describe("a sync is refused, and the volume stays as it was,", () => {
   });
 
   test("when a content is not the manifest's", async () => {
+    const [path, file] = [...NEW][0] ?? [];
+    if (path === undefined || file === undefined) throw new Error("no file");
+    const other = { ...file, read: () => Buffer.alloc(file.size) };
+    const bytes = syncBytes(headerFor(NEW), new Map([...NEW, [path, other]]));
+    expect(await receive(bytes)).toEqual({ outcome: "corrupt", path });
+  });
+
+  test("when its input is no sync's", async () => {
     const bytes = bytesOf(NEW);
-    bytes[bytes.length - 1] = 0;
-    expect(await receive(bytes)).toMatchObject({ outcome: "corrupt" });
+    bytes[0] = 7;
+    await expect(receive(bytes)).rejects.toThrow(/piece of kind 7/);
+    await expect(receive(Buffer.from("hello, sandbox"))).rejects.toThrow(/no sync's/);
   });
 
   test("when its input ends early, wherever that is", async () => {
     const bytes = bytesOf(NEW);
     for (const length of [0, 1, 100, bytes.length - 20, bytes.length - 1]) {
-      await expect(receive(bytes.subarray(0, length))).rejects.toThrow(/ended before/);
+      await expect(receive(bytes.subarray(0, length))).rejects.toThrow(/ended (before|within)/);
     }
   });
 
   test("when there is more input than it announced", async () => {
-    await expect(receive(Buffer.concat([bytesOf(NEW), Buffer.from("x")]))).rejects.toThrow(
-      /1 bytes more/,
-    );
+    const more = Buffer.from([SYNC_PIECE.plain, 0, 0, 0, 1, 0]);
+    await expect(receive(Buffer.concat([bytesOf(NEW), more]))).rejects.toThrow(/1 bytes more/);
   });
 
   test("when the other side falls silent", async () => {

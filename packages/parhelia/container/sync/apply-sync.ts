@@ -14,6 +14,7 @@ import { pathInVolume, SYNC_MANIFEST_FILE, VOLUME_ROOT } from "../../src/volume/
 import type { ManifestFile, SyncHeader, SyncManifest, SyncOutcome } from "../protocol/sync.ts";
 import { parseManifest, SYNC_SILENCE_MS } from "../protocol/sync.ts";
 import { commit, removeOldStages, rollForward } from "./commit.ts";
+import { unpackPieces } from "./pieces.ts";
 import { Refusal, SyncReceiver } from "./receive.ts";
 import { Stage } from "./stage.ts";
 import { EDITABLE_FILES, isSyncedPath } from "./synced-paths.ts";
@@ -52,8 +53,7 @@ export async function receiveSync(
     input.destroy(new Error(`the other side was silent for ${silenceMs} ms`));
   }, silenceMs);
   try {
-    for await (const data of input as AsyncIterable<Uint8Array>) {
-      silence.refresh();
+    for await (const data of unpackPieces(noticing(input, () => silence.refresh()))) {
       receiver.push(data);
     }
     if (!receiver.isComplete) throw new Error("the input ended before all of the sync had come");
@@ -64,6 +64,14 @@ export async function receiveSync(
     throw error;
   } finally {
     clearTimeout(silence);
+  }
+}
+
+/** The same input, with a notice of each part of it. */
+async function* noticing(input: AsyncIterable<Uint8Array>, notice: () => void) {
+  for await (const data of input) {
+    notice();
+    yield data;
   }
 }
 

@@ -14,7 +14,7 @@ export interface SyncPlace {
   readonly image: Image;
 }
 
-/** For the longest upload; as a rule it ends within a second, and 20 s after its input falls silent. */
+/** For the longest upload; as a rule it ends within a second, and 30 s after its input falls silent. */
 const TIMEOUT_MS = HOUR_MS;
 
 const RESOURCES = { cpu: 1, memoryMiB: 512 };
