@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { CLAUDE_DIR } from "../../src/volume/layout.ts";
 import { RUN_DIR, SANDBOX_USER, SESSION_CLAUDE_DIR } from "../protocol/paths.ts";
 import { assembleSessionConfig } from "./session-config.ts";
@@ -25,14 +25,19 @@ export function assembleFirst(
  */
 export function assembleSession(): void {
   try {
-    const overriding = new Set(readFileSync(OVERRIDING_FILE, "utf8").split("\n"));
-    const changed = assemble({ overriding, trusted: [], apiKey: undefined });
+    // In a sandbox that is still starting, init is about to do all of it.
+    const changed = existsSync(OVERRIDING_FILE) ? assembleAgain() : [];
     process.stdout.write(`${JSON.stringify({ changed })}\n`);
   } catch (error) {
     if (!(error instanceof StepError)) throw error;
     process.stderr.write(`parhelia-container assemble-session: ${error.message}\n`);
     process.exitCode = 1;
   }
+}
+
+function assembleAgain(): string[] {
+  const overriding = new Set(readFileSync(OVERRIDING_FILE, "utf8").split("\n"));
+  return assemble({ overriding, trusted: [], apiKey: undefined });
 }
 
 function assemble(

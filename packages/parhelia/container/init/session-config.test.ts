@@ -223,11 +223,15 @@ describe("D8: MCP servers", () => {
   const server = (command: string) => ({ command, env: { TOKEN: "${TOKEN}" } });
 
   test("of mcp_config.json become the session's, without what only the launcher knows", () => {
+    const web = { type: "http", url: "http://127.0.0.1:1/mcp", headers: { A: "b" } };
     put("shared/mcp_config.json", {
-      mcpServers: { files: { ...server("files"), start: "eager" } },
+      mcpServers: {
+        files: { ...server("files"), start: "eager", timeoutMs: 1_000 },
+        web: { ...web, command: "serve", args: ["1"], env: {}, cwd: "/", start: "eager" },
+      },
     });
     assemble();
-    expect(get("own/.claude.json")["mcpServers"]).toEqual({ files: server("files") });
+    expect(get("own/.claude.json")["mcpServers"]).toEqual({ files: server("files"), web });
   });
 
   test("stay beside those that the session added, and go when the volume has them no more", () => {

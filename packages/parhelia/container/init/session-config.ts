@@ -150,10 +150,15 @@ function readMcpServers(file: string): JsonObject | undefined {
   }
 }
 
-/** Without `start`, which is the MCP launcher's. */
+/** What Claude Code has no use for: when to start a server, and how to start one that it reaches over HTTP. */
+const OF_LAUNCHER = new Set(["start", "timeoutMs"]);
+const OF_LAUNCHER_OVER_HTTP = new Set([...OF_LAUNCHER, "command", "args", "env", "cwd"]);
+
 function forClaudeCode(server: unknown): unknown {
   if (!isObject(server)) return server;
-  return Object.fromEntries(Object.entries(server).filter(([key]) => key !== "start"));
+  const isHttp = server["type"] === "http" || server["type"] === "sse";
+  const left = isHttp ? OF_LAUNCHER_OVER_HTTP : OF_LAUNCHER;
+  return Object.fromEntries(Object.entries(server).filter(([key]) => !left.has(key)));
 }
 
 /** @returns whether the content changed; undefined as the new content removes the file. */

@@ -1,7 +1,8 @@
 import { CLAUDE_DIR, MCP_CONFIG_FILE, pathInVolume } from "../volume/layout.ts";
+import { CONTAINER_PROGRAM } from "../../container/protocol/paths.ts";
 import type { SyncManifest } from "../../container/protocol/sync.ts";
 import type { Connection } from "../modal/connection.ts";
-import { listSandboxes, type App } from "../modal/sandboxes.ts";
+import { listSandboxes, type App, type Sandbox } from "../modal/sandboxes.ts";
 
 /** A running session, after a sync. */
 export interface SyncedSession {
@@ -28,6 +29,7 @@ export async function reloadSessions(
       try {
         const sandbox = await connection.client.sandboxes.fromId(sandboxId);
         await sandbox.reloadVolumes();
+        await assembleSession(sandbox);
         return { name, reloadFailure: undefined, restartFor };
       } catch (error) {
         const reloadFailure = error instanceof Error ? error.message : String(error);
@@ -35,6 +37,13 @@ export async function reloadSessions(
       }
     }),
   );
+}
+
+/** Brings the session's own Claude configuration up to date with the volume's. */
+async function assembleSession(sandbox: Sandbox): Promise<void> {
+  const assembly = await sandbox.exec([CONTAINER_PROGRAM, "assemble-session"]);
+  const [status, stderr] = await Promise.all([assembly.wait(), assembly.stderr.readText()]);
+  if (status !== 0) throw new Error(stderr.trim());
 }
 
 /**
