@@ -12,7 +12,8 @@ import type {
   MarketplaceSource,
   Settings,
 } from "../layer4-runtime-config/settings-shape.ts";
-import { realPath } from "../layer4-runtime-config/user-configuration.ts";
+import { isPrivate, realPath } from "../layer4-runtime-config/user-configuration.ts";
+import type { UserConfiguration } from "../layer4-runtime-config/user-configuration.ts";
 import type { PluginSource, SyncItem } from "../sync-tree.ts";
 import { checkedOutCommit, repositoryOf, withoutCredentials } from "./git-clone.ts";
 
@@ -22,7 +23,7 @@ type Declared = NonNullable<Settings["extraKnownMarketplaces"]>;
 export interface Marketplace {
   readonly name: string;
   readonly source: MarketplaceSource;
-  /** Its content here, absolute; undefined when it was never fetched. */
+  /** Its content here, absolute; undefined when it was never fetched, or is a whole home directory. */
   readonly root: string | undefined;
   /** Its place in the tree. */
   readonly target: string;
@@ -40,12 +41,15 @@ interface CollectedMarketplaces {
 export function findMarketplaces(
   known: KnownMarketplaces,
   declared: Declared,
+  user: UserConfiguration,
   paths: PathMap,
 ): Marketplace[] {
   const entries = { ...declared, ...known };
   return Object.entries(entries).map(([name, { source, installLocation }]) => {
     const target = `${pathInVolume(MARKETPLACES_DIR)}/${name}`;
-    const root = contentOf(source, installLocation);
+    const content = contentOf(source, installLocation);
+    const isWhole = content !== undefined && isPrivate(realPath(content), user);
+    const root = isWhole ? undefined : content;
     if (root !== undefined) paths.add(root, target);
     return { name, source, root: root === undefined ? undefined : realPath(root), target };
   });
@@ -156,7 +160,7 @@ function sourceFindings(
 }
 
 function missing(name: string, root: string | undefined): Finding {
-  const where = root === undefined ? "was never fetched" : `${root} does not exist`;
+  const where = root === undefined ? "it has no directory of its own" : `${root} does not exist`;
   const note = `${where}; fetch it with: claude plugin marketplace update ${name}`;
   return { verdict: "only-here", note };
 }

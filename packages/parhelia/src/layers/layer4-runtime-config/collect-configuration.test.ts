@@ -183,6 +183,8 @@ describe("malformed files are refused before anything is sent", () => {
     [".claude/plugins/installed_plugins.json", '{"version": 2}', "plugins: Invalid input"],
     [".claude/settings.json", '{"hooks": {"Stop": {"a": "tok-secret"}}}', "hooks.Stop: "],
     [".claude/settings.json", '{"permissions": {"deny": "Bash"}}', "permissions.deny: "],
+    [".claude/settings.json", '{"statusLine": {"command": "x"}}', "statusLine.type: "],
+    [".claude/settings.json", "// why\n{}", ":1:1: this is not JSON"],
     [".claude/settings.json", "", ":1:1: the file ends too early"],
     [".claude.json", '{"mcpServers": {"a": {"args": [1]}}}', "mcpServers.a.args[0]: "],
     [".claude/plugins/known_marketplaces.json", '{"../x": {"source": {"source": "git"}}}', "../x"],

@@ -56,7 +56,7 @@ export function collectConfiguration(options: CollectOptions): CollectedConfigur
   const paths = new PathMap(user, options.volumeRoot ?? VOLUME_ROOT);
   placeDirectories(user, paths);
   const { settings = {}, marketplaces: known = {}, plugins: installed = { plugins: {} } } = sources;
-  const marketplaces = findMarketplaces(known, settings.extraKnownMarketplaces ?? {}, paths);
+  const marketplaces = findMarketplaces(known, settings.extraKnownMarketplaces ?? {}, user, paths);
   placePlugins(installed, paths);
 
   const cache = new ContentCache(contentCacheFile(options.env, user), paths.finder());

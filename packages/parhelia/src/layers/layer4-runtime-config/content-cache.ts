@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { hash } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import type { Stats } from "node:fs";
@@ -88,7 +89,7 @@ export class ContentCache {
       stats.ino,
       hash("sha256", bytes, "hex"),
       findSecret(text) ?? null,
-      isText(bytes) && this.#namesPaths(bytes) ? 1 : 0,
+      this.#namesPaths(bytes) && isText(bytes) ? 1 : 0,
     ];
     const clockMs = stats.ctimeMs % SECOND_MS === 0 ? COARSE_CLOCK_MS : FINE_CLOCK_MS;
     if (stats.ctimeMs < startedMs - clockMs && isSame(entry, statSync(path))) {
@@ -147,6 +148,7 @@ function toContent([, , , , sha256, secret, namesPaths]: Entry): Content {
   return { sha256, secret: secret ?? undefined, namesPaths: namesPaths === 1 };
 }
 
+/** What is no UTF-8 could not be written again as it was. */
 function isText(bytes: Buffer): boolean {
-  return !bytes.subarray(0, TEXT_PROBE_BYTES).includes(0);
+  return !bytes.subarray(0, TEXT_PROBE_BYTES).includes(0) && isUtf8(bytes);
 }

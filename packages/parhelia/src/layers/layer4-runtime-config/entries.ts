@@ -46,15 +46,29 @@ export function collectEntries(parts: EntryParts): SyncItem[] {
   ];
 }
 
+/** What of the plugins' directory is sent, or read. */
+const PLUGIN_ENTRIES = new Set([
+  "cache",
+  "installed_plugins.json",
+  "known_marketplaces.json",
+  "marketplaces",
+]);
+
 /** Accounts for what stays here, once all that is sent has been collected. */
 export function listWhatStays({ user, collector }: EntryParts): SyncItem[] {
-  return listDirectory(user.configDir)
+  const ofPlugins = listDirectory(user.pluginsDir)
+    .filter((name) => !PLUGIN_ENTRIES.has(name))
+    .map((name) => planItem("state", `plugins/${name}`, { findings: [STATE] }));
+  const others = listDirectory(user.configDir)
     .filter((name) => !isConfigEntry(name) && name !== ".git" && name !== ".DS_Store")
     .filter((name) => filesOf(name, collector).length === 0)
     .map((name) =>
       planItem(isStateEntry(name) ? "state" : "file", name, { findings: [whyItStays(name)] }),
     );
+  return [...others, ...ofPlugins];
 }
+
+const STATE: Finding = { verdict: "only-here", note: "Claude Code's own state, never sent" };
 
 function whyItStays(name: string): Finding {
   if (name === ".credentials.json") {
@@ -62,8 +76,7 @@ function whyItStays(name: string): Finding {
       "credentials are never sent: parhelia secret set anthropic-api-key ANTHROPIC_API_KEY";
     return { verdict: "refused", note };
   }
-  if (isStateEntry(name))
-    return { verdict: "only-here", note: "Claude Code's own state, never sent" };
+  if (isStateEntry(name)) return STATE;
   const note = "not sent, since no setting, MCP server or import in CLAUDE.md names it";
   return { verdict: "only-here", note };
 }

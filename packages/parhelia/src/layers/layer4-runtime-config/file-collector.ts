@@ -7,7 +7,7 @@ import type { SyncFile, SyncItem, SyncVerdict } from "../sync-tree.ts";
 import type { ContentCache } from "./content-cache.ts";
 import type { PathMap } from "./path-map.ts";
 import { secretFileKind } from "./secrets.ts";
-import { displayPath, isWithin, realPath } from "./user-configuration.ts";
+import { displayPath, isPrivate, isWithin, realPath } from "./user-configuration.ts";
 import type { UserConfiguration } from "./user-configuration.ts";
 
 /** What one call collected. */
@@ -28,9 +28,6 @@ export interface FileCollectorOptions {
 
 /** Histories, caches of programs, marks of running programs: no part of what they lie in. */
 const SKIPPED_NAMES = new Set([".git", ".DS_Store", "__pycache__", ".in_use", ".orphaned_at"]);
-
-/** Directories of credentials: no symbolic link leads into them. */
-const CREDENTIAL_DIRECTORIES = [".ssh", ".aws", ".gnupg", ".kube", ".docker", ".azure"];
 
 /** Bounds of what one sync brings; a configuration of 5,000 files has about 50 MB. */
 const MAX_FILES = 100_000;
@@ -129,7 +126,7 @@ export class FileCollector {
     } else if (!accepted.some((directory) => isWithin(real, directory))) {
       const detail = `the symbolic link leads to ${real}, outside of your home directory`;
       this.#leaveOut(source, "refused", detail);
-    } else if (leadsToPrivateFiles(real, user)) {
+    } else if (isPrivate(real, user)) {
       const detail = `the symbolic link leads to ${displayPath(real, user)}, which is never sent`;
       this.#leaveOut(source, "refused", detail);
     } else {
@@ -205,18 +202,6 @@ export class FileCollector {
 
 function article(noun: string): string {
   return `${/^[aeiou]/i.test(noun) ? "an" : "a"} ${noun}`;
-}
-
-/** Conversations, credentials, or everything: nothing that a link in a configuration should bring. */
-function leadsToPrivateFiles(real: string, user: UserConfiguration): boolean {
-  const home = realPath(user.home);
-  if (isWithin(home, real) || isWithin(realPath(user.configDir), real)) return true;
-  if (real === realPath(user.claudeJson) || basename(real) === ".credentials.json") return true;
-  const places = [
-    ...CREDENTIAL_DIRECTORIES.map((name) => join(home, name)),
-    join(realPath(user.configDir), "projects"),
-  ];
-  return places.some((place) => isWithin(real, place));
 }
 
 function readAgain(source: string, size: number): Buffer {

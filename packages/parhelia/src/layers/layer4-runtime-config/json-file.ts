@@ -23,7 +23,9 @@ export function readJsonFile<Shape extends z.ZodType>(
   const problems = parsed.error.issues.map(({ path: key, message }) =>
     key.length === 0 ? message : `${keyName(key)}: ${message}`,
   );
-  throw malformed(`${path} is not what Claude Code expects: ${problems.join("; ")}`, path);
+  throw new UserError(`${path} is not what Claude Code expects: ${problems.join("; ")}`, {
+    hint: `nothing was sent; claude doctor says more, and claude writes ${path} anew if you move it away`,
+  });
 }
 
 /** Whether a value is an object, and no list. */

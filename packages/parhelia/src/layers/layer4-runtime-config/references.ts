@@ -4,7 +4,7 @@ import { CLAUDE_DIR, HOME_FILES_DIR, pathInVolume } from "../../volume/layout.ts
 import type { FileCollector } from "./file-collector.ts";
 import type { PathMap } from "./path-map.ts";
 import { isStateEntry } from "./config-entries.ts";
-import { displayPath, isWithin } from "./user-configuration.ts";
+import { displayPath, isPrivate, isWithin, realPath } from "./user-configuration.ts";
 import type { UserConfiguration } from "./user-configuration.ts";
 
 /** What became of a path that a command or a memory file names. */
@@ -51,14 +51,16 @@ export class References {
   bring(path: string, alone = false): Reference {
     const { home, configDir, pluginsDir } = this.#user;
     if (!existsSync(path)) return this.#missing(path);
-    if (path === home || path === configDir) {
-      return { state: "only-here", why: `${path} as a whole is not sent` };
+    const isOwn = [home, configDir, pluginsDir].some((directory) => isWithin(path, directory));
+    const isPlaced = this.#paths.find(path) !== undefined;
+    if (!isOwn && !isPlaced && COMMON_PLACES.test(path)) return { state: "common" };
+    if (isPrivate(realPath(path), this.#user)) {
+      return { state: "only-here", why: `${path} is never sent` };
     }
-    if (isWithin(path, pluginsDir)) return sentIf(this.#paths.find(path) !== undefined, path);
+    if (isWithin(path, pluginsDir)) return sentIf(isPlaced, path);
     if (isWithin(path, configDir)) return this.#bringFromConfiguration(path, alone);
-    if (this.#paths.find(path) !== undefined) return { state: "sent", program: programAt(path) };
+    if (isPlaced) return { state: "sent", program: programAt(path) };
     if (isWithin(path, home)) return this.#bringFromHome(path);
-    if (COMMON_PLACES.test(path)) return { state: "common" };
     return { state: "only-here", why: `${path} is only on this machine` };
   }
 

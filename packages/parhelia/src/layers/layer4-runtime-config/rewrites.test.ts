@@ -116,7 +116,9 @@ describe("hooks", () => {
     ["my-own-tool --check", "needs-install", "my-own-tool is not in the image"],
     ["~/bin/compiled", "only-here", "~/bin/compiled is only on this machine"],
     ["~/bin/gone.sh", "only-here", "bin/gone.sh does not exist"],
-    ["~/.claude/projects/x.sh", "only-here", "Claude Code's own state"],
+    ["~/.claude/projects/x.sh", "only-here", "projects/x.sh is never sent"],
+    ["~/.claude/shell-snapshots/x.sh", "only-here", "Claude Code's own state"],
+    ["cat ~/.ssh/config.sh", "only-here", ".ssh/config.sh is never sent"],
     ["~/.claude/hooks/odd", "only-here", "#!/usr/bin/env python3"],
     ["~/.claude/hooks/uv-run", "needs-install", '"uv" to pip'],
     ["~/.claude/venv/bin/run", "only-here", "a Python environment of this machine"],
@@ -126,7 +128,13 @@ describe("hooks", () => {
     ['"$CLAUDE_PROJECT_DIR"/.claude/hooks/x.sh', "portable", ""],
   ])("%s is %s", (command, verdict, detail) => {
     person.write("bin/compiled", "\u007fELF\u0000", 0o755);
-    person.write(".claude/projects/x.sh", "");
+    for (const name of [
+      ".claude/projects/x.sh",
+      ".claude/shell-snapshots/x.sh",
+      ".ssh/config.sh",
+    ]) {
+      person.write(name, "");
+    }
     person.write(".claude/hooks/odd", "#!/opt/py/bin/python3\n", 0o755);
     person.write(".claude/hooks/uv-run", "#!/usr/bin/env -S uv run --script\n", 0o755);
     person.write(

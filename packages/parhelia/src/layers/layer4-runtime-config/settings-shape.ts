@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-const command = z.looseObject({ type: z.string().optional(), command: z.string().optional() });
+const command = z.looseObject({ type: z.literal("command"), command: z.string() });
 
 const rules = z.array(z.string()).optional();
 

@@ -1,6 +1,6 @@
 import { existsSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
-import { isAbsolute, join, relative, resolve } from "node:path";
+import { basename, isAbsolute, join, relative, resolve } from "node:path";
 import { UserError } from "../../errors.ts";
 
 /** Where a person's Claude configuration lies on this machine. All paths are absolute. */
@@ -64,4 +64,23 @@ export function displayPath(path: string, user: UserConfiguration): string {
   }
   if (path !== user.home && isWithin(path, user.home)) return `~/${relative(user.home, path)}`;
   return path;
+}
+
+/** Directories of credentials in the home directory: nothing brings files from them. */
+const CREDENTIAL_DIRECTORIES = [".ssh", ".aws", ".gnupg", ".kube", ".docker", ".azure"];
+
+/**
+ * Whether a real path is of conversations or credentials, or of the whole home or configuration
+ * directory: nothing that a link, a command or a registry should bring.
+ */
+export function isPrivate(real: string, user: UserConfiguration): boolean {
+  const home = realPath(user.home);
+  const configDir = realPath(user.configDir);
+  if (isWithin(home, real) || isWithin(configDir, real)) return true;
+  if (real === realPath(user.claudeJson) || basename(real) === ".credentials.json") return true;
+  const places = [
+    ...CREDENTIAL_DIRECTORIES.map((name) => join(home, name)),
+    join(configDir, "projects"),
+  ];
+  return places.some((place) => isWithin(real, place));
 }
