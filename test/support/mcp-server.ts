@@ -15,7 +15,7 @@ if (transport === "http") {
   const [port, ...tools] = rest;
   serveHttp(Number(port), tools);
 } else {
-  await serverWith(rest).connect(new StdioServerTransport());
+  void serverWith(rest).connect(new StdioServerTransport());
 }
 
 function serverWith(tools: readonly string[]): McpServer {

@@ -85,13 +85,14 @@ async function askProcess(process: ServerProcess, deadline: AbortSignal): Promis
 /** As one sentence. */
 function explain(error: unknown, url: string | undefined): string {
   if (!(error instanceof Error)) return String(error);
-  const { code } = error as { code?: unknown };
+  const { code, message } = error as Error & { code?: unknown };
   if (code === 401 || code === 403) {
     return `it refuses with HTTP status ${code}: it wants a login, or another token in its headers`;
   }
   const cause = (error.cause as { code?: unknown } | undefined)?.code;
-  if ([code, cause].some((each) => each === "ConnectionRefused" || each === "ECONNREFUSED")) {
+  const codes = [code, cause, /\bECONNREFUSED\b/.exec(message)?.[0]];
+  if (codes.some((each) => each === "ConnectionRefused" || each === "ECONNREFUSED")) {
     return `nothing listens at ${url === undefined ? "its address" : new URL(url).host}`;
   }
-  return error.message;
+  return message;
 }

@@ -27,7 +27,8 @@ export async function printStatus(): Promise<void> {
       ),
     ),
   );
-  process.stdout.write(`${JSON.stringify({ ...config, servers } satisfies McpReport)}\n`);
+  const report: McpReport = { ...config, servers };
+  await new Promise((resolve) => process.stdout.write(`${JSON.stringify(report)}\n`, resolve));
 }
 
 /** @param launched what the launcher says of it */
