@@ -1,4 +1,6 @@
-import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { eventually } from "./eventually.ts";
 import { runProgram } from "./run-program.ts";
 
@@ -27,7 +29,8 @@ export interface TerminalWindowOptions {
 
 /** A terminal of this machine as a person has it, with a shell: a tmux of its own draws its screen. */
 export class TerminalWindow {
-  readonly #socket = `parhelia-test-${randomUUID()}`;
+  /** Of its tmux's socket. */
+  readonly #directory = mkdtempSync(join(tmpdir(), "parhelia-window-"));
   readonly #options: TerminalWindowOptions;
   #isOpen = true;
 
@@ -103,12 +106,16 @@ export class TerminalWindow {
   async close(): Promise<void> {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    await this.#tmux("kill-server");
+    try {
+      await this.#tmux("kill-server");
+    } finally {
+      rmSync(this.#directory, { recursive: true });
+    }
   }
 
   async #tmux(...args: readonly string[]): Promise<string> {
     const { env, cwd } = this.#options;
-    const command = ["-L", this.#socket, "-u", ...args];
+    const command = ["-S", join(this.#directory, "tmux"), "-u", ...args];
     const outcome = await runProgram("tmux", command, { env, cwd, timeoutMs: COMMAND_TIMEOUT_MS });
     if (outcome.exitStatus === 0) return outcome.stdout;
     throw new Error(`tmux ${args.join(" ")} ended with ${outcome.exitStatus}: ${outcome.stderr}`);
