@@ -1,5 +1,12 @@
 import { expect, test } from "vitest";
-import { HOUR_MS, MINUTE_MS, SECOND_MS, formatDuration, parseDuration } from "./units.ts";
+import {
+  HOUR_MS,
+  MINUTE_MS,
+  SECOND_MS,
+  formatBytes,
+  formatDuration,
+  parseDuration,
+} from "./units.ts";
 
 test.each([
   ["850ms", 850],
@@ -27,4 +34,15 @@ test.each([
   [125 * MINUTE_MS, "2 h 5 min"],
 ])("%i ms reads %s", (durationMs, text) => {
   expect(formatDuration(durationMs)).toBe(text);
+});
+
+test.each([
+  [0, "0 B"],
+  [999, "999 B"],
+  [1_000, "1.0 kB"],
+  [999_960, "1.0 MB"],
+  [50_011_991, "50.0 MB"],
+  [2_000_000_000_000, "2000.0 GB"],
+])("%i bytes read %s", (bytes, text) => {
+  expect(formatBytes(bytes)).toBe(text);
 });
