@@ -13,6 +13,12 @@ if (reason !== undefined) {
   process.stderr.write(`skipped: this machine cannot hide its engines from a command: ${reason}\n`);
 }
 
+/** Not even collected where it cannot run: collecting makes the homes. */
+function suite(name: string, body: () => void): void {
+  if (reason === undefined) describe(name, body);
+  else test.skip(name, () => undefined);
+}
+
 const SOON_MS = 10_000;
 
 function expectFailure(run: ProgramResult, error: RegExp, hint: RegExp): void {
@@ -23,7 +29,7 @@ function expectFailure(run: ProgramResult, error: RegExp, hint: RegExp): void {
   expect(run.stderr).not.toMatch(/^\s+at |unexpected:|undefined|\[object/m);
 }
 
-describe.skipIf(reason !== undefined)("without any container engine", () => {
+suite("without any container engine", () => {
   const home = useOwnHome();
   const machine = new MachineWithoutEngines(home);
 
@@ -58,7 +64,7 @@ describe.skipIf(reason !== undefined)("without any container engine", () => {
   });
 });
 
-describe.skipIf(reason !== undefined)("an engine that fails half-way", () => {
+suite("an engine that fails half-way", () => {
   const home = useOwnHome();
   let proxy: EngineProxy;
   let machine: MachineWithoutEngines;
