@@ -154,7 +154,7 @@ function sharedFiles(session: Session): Promise<string> {
   return session.output(["sh", "-c", list]);
 }
 
-describe("D7: the Claude Code of a session", () => {
+describe("SPEC-01.04, D7: the Claude Code of a session", () => {
   test("is the user's: plugins, skills, agents, commands, memory, MCP servers, hooks", async () => {
     const { init, requests } = await turn(
       one,
