@@ -29,11 +29,12 @@ export async function sendSync(
   connection: Connection,
   { app, image }: SyncPlace,
   volume: Volume,
-  pieces: Iterable<Buffer>,
+  pieces: ReadableStream<Buffer>,
   signal?: AbortSignal,
 ): Promise<SyncOutcome> {
   const sandbox = await connection.client.sandboxes.create(app, image, {
     ...RESOURCES,
+    blockNetwork: true,
     command: [CONTAINER_PROGRAM, "apply-sync"],
     volumes: { [VOLUME_ROOT]: volume },
     timeoutMs: TIMEOUT_MS,
@@ -41,7 +42,8 @@ export async function sendSync(
   });
   let outcome: SyncOutcome | undefined;
   try {
-    const fed = feed(sandbox, pieces);
+    // Typed for text by the SDK, which passes bytes on as they are.
+    const fed = pieces.pipeTo(sandbox.stdin as unknown as WritableStream<Buffer>);
     // It would wait for the rest, and so would we for its answer.
     fed.catch(() => sandbox.terminate()).catch(() => undefined);
     outcome = await untilAborted(signal, readOutcome(sandbox));
@@ -51,28 +53,6 @@ export async function sendSync(
   } finally {
     if (outcome === undefined) await sandbox.terminate().catch(() => undefined); // it may have ended
   }
-}
-
-/** Prepares each piece while the one before it is on its way. */
-async function feed({ stdin }: Sandbox, pieces: Iterable<Buffer>): Promise<void> {
-  // Typed for text by the SDK, which passes bytes on as they are.
-  const writer = (stdin as unknown as WritableStream<Uint8Array>).getWriter();
-  let written = Promise.resolve();
-  for (const piece of pieces) {
-    await written;
-    written = writer.write(piece);
-    written.catch(() => undefined); // thrown where it is awaited
-    await turn();
-  }
-  await written;
-  await writer.close();
-}
-
-/** Lets what was begun go out. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }
 
 /** The line that the sandbox answers with; undefined when it ends without one. */

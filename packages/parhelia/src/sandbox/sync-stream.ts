@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import zlib from "node:zlib";
 import {
   SYNC_PIECE,
@@ -13,12 +14,31 @@ const ZSTD_OPTIONS = { params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } }
 /** Node has it from 22.15 on. */
 const canCompress = "zstdCompressSync" in zlib;
 
+/** So much is read and compressed ahead of what can be sent: a sandbox takes its time to start. */
+const READ_AHEAD_BYTES = 32 * 1024 * 1024;
+
 /**
- * The bytes of a sync, in the pieces in which they travel, each of at most 1 MiB: each is a round trip. Files
- * are read when their turn comes.
- * @throws UserError when a file is gone or has changed since it was collected
+ * The bytes of a sync, in the pieces in which they travel, each of at most 1 MiB: each is a round trip. They
+ * are prepared from now on, and fail with a UserError when a file is gone or has changed since it was
+ * collected.
  */
-export function* syncStream(header: SyncHeader, tree: SyncTree): Generator<Buffer> {
+export function syncStream(header: SyncHeader, tree: SyncTree): ReadableStream<Buffer> {
+  const pieces = syncPieces(header, tree);
+  return new ReadableStream<Buffer>(
+    {
+      async pull(controller) {
+        const next = pieces.next();
+        if (next.done === true) controller.close();
+        else controller.enqueue(next.value);
+        await nextTurn(); // reading and compressing does not wait; everybody else does meanwhile
+      },
+    },
+    new ByteLengthQueuingStrategy({ highWaterMark: READ_AHEAD_BYTES }),
+  );
+}
+
+/** The same, one by one as they are asked for. */
+export function* syncPieces(header: SyncHeader, tree: SyncTree): Generator<Buffer, undefined> {
   const buffer = Buffer.allocUnsafe(SYNC_PIECE_BYTES);
   let filled = 0;
   for (const part of parts(header, tree)) {

@@ -81,9 +81,8 @@ export async function pushTree(
   if (isComplete && options.overwriteEdited !== true) return NOTHING;
   let sendAll = false;
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-    const base = await readManifest(connection, volume);
+    const [base, place] = await Promise.all([readManifest(connection, volume), options.place()]);
     const push = new Push(manifest, base, { sendAll, ...options });
-    const place = await options.place();
     const pieces = syncStream(push.header, tree);
     const outcome = await sendSync(connection, place, volume, pieces, options.signal);
     if (outcome.outcome === "committed") {
