@@ -37,11 +37,15 @@ export function collectEntries(parts: EntryParts): SyncItem[] {
     if (!listed.includes(name)) continue;
     collector.collect(join(user.configDir, name), `${CLAUDE_TARGET}/${name}`);
   }
+  const entries = filesByEntry(collector);
+  const filesOf = (name: string): readonly string[] => entries.get(name) ?? [];
   return [
-    ...collectMemory(parts),
-    ...CONFIG_FILES.flatMap((name) => wholeEntry(name, collector)),
+    ...collectMemory([...filesOf("CLAUDE.md"), ...filesOf("rules")], parts),
+    ...CONFIG_FILES.flatMap((name) => wholeEntry(name, filesOf(name), collector)),
     ...CONFIG_DIRECTORIES.flatMap((name) =>
-      PARTS[name] === undefined ? wholeEntry(name, collector) : partsOf(name, collector),
+      PARTS[name] === undefined
+        ? wholeEntry(name, filesOf(name), collector)
+        : partsOf(name, filesOf(name), collector),
     ),
   ];
 }
@@ -59,9 +63,10 @@ export function listWhatStays({ user, collector }: EntryParts): SyncItem[] {
   const ofPlugins = listDirectory(user.pluginsDir)
     .filter((name) => !PLUGIN_ENTRIES.has(name))
     .map((name) => planItem("state", `plugins/${name}`, { findings: [STATE] }));
+  const entries = filesByEntry(collector);
   const others = listDirectory(user.configDir)
     .filter((name) => !isConfigEntry(name) && name !== ".git" && name !== ".DS_Store")
-    .filter((name) => filesOf(name, collector).length === 0)
+    .filter((name) => !entries.has(name))
     .map((name) =>
       planItem(isStateEntry(name) ? "state" : "file", name, { findings: [whyItStays(name)] }),
     );
@@ -85,11 +90,12 @@ function whyItStays(name: string): Finding {
  * `CLAUDE.md` and the rules may import files from all over the home directory: those come along, and the
  * imports name their new places.
  */
-function collectMemory({ user, collector, references, paths }: EntryParts): SyncItem[] {
-  const files = ["CLAUDE.md", "rules"]
-    .flatMap((name) => filesOf(name, collector))
-    .filter((target) => target.endsWith(".md"));
-  return files.flatMap((target) => {
+function collectMemory(
+  files: readonly string[],
+  { user, collector, references, paths }: EntryParts,
+): SyncItem[] {
+  const pages = files.filter((target) => target.endsWith(".md"));
+  return pages.flatMap((target) => {
     const name = target.slice(CLAUDE_TARGET.length + 1);
     const path = join(user.configDir, name);
     const findings = bringImports(path, user, references);
@@ -101,33 +107,41 @@ function collectMemory({ user, collector, references, paths }: EntryParts): Sync
   });
 }
 
-function wholeEntry(name: string, collector: FileCollector): SyncItem[] {
-  const files = filesOf(name, collector);
+function wholeEntry(name: string, files: readonly string[], collector: FileCollector): SyncItem[] {
   if (files.length === 0) return [];
   const note = `${files.length} ${files.length === 1 ? "file" : "files"}`;
   const findings: Finding[] = [{ verdict: "portable", note }];
   return [planItem("file", name, { findings, sizeBytes: sizeOf(files, collector) })];
 }
 
-function partsOf(name: string, collector: FileCollector): SyncItem[] {
+function partsOf(name: string, files: readonly string[], collector: FileCollector): SyncItem[] {
   const { kind, pattern } = PARTS[name] ?? { kind: "file", pattern: /^(.+)$/ };
   const parts = new Map<string, string[]>();
-  for (const target of filesOf(name, collector)) {
+  for (const target of files) {
     const part = pattern.exec(target.slice(CLAUDE_TARGET.length + name.length + 2))?.[1];
     if (part === undefined) continue;
-    const files = parts.get(part);
-    if (files === undefined) parts.set(part, [target]);
-    else files.push(target);
+    const ofPart = parts.get(part);
+    if (ofPart === undefined) parts.set(part, [target]);
+    else ofPart.push(target);
   }
-  return [...parts].map(([part, files]) =>
-    planItem(kind, part, { sizeBytes: sizeOf(files, collector) }),
+  return [...parts].map(([part, ofPart]) =>
+    planItem(kind, part, { sizeBytes: sizeOf(ofPart, collector) }),
   );
 }
 
-/** What of the tree is an entry of the configuration directory, or lies in it. */
-function filesOf(name: string, { tree }: FileCollector): string[] {
-  const target = `${CLAUDE_TARGET}/${name}`;
-  return [...tree.keys()].filter((path) => path === target || path.startsWith(`${target}/`));
+/** The tree's files in the configuration directory, by the entry that they are or lie in. */
+function filesByEntry({ tree }: FileCollector): Map<string, string[]> {
+  const entries = new Map<string, string[]>();
+  for (const target of tree.keys()) {
+    if (!target.startsWith(`${CLAUDE_TARGET}/`)) continue;
+    const begin = CLAUDE_TARGET.length + 1;
+    const end = target.indexOf("/", begin);
+    const name = target.slice(begin, end < 0 ? undefined : end);
+    const files = entries.get(name);
+    if (files === undefined) entries.set(name, [target]);
+    else files.push(target);
+  }
+  return entries;
 }
 
 function sizeOf(targets: readonly string[], { tree }: FileCollector): number {
