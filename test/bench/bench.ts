@@ -9,8 +9,10 @@ import { runProgram } from "../support/run-program.ts";
 import { findEngineClient } from "./engine-client.ts";
 import { countRoundTrips, type RoundTrip } from "./round-trips.ts";
 import { summarise, timed } from "./statistics.ts";
+import { measureSync } from "./sync.ts";
 
 const ROUNDS = 10;
+const SYNC_ROUNDS = 5;
 const SESSION = "bench";
 const UP_BAR = 2.5;
 const EXEC_BAR = 4;
@@ -60,6 +62,7 @@ async function main(): Promise<void> {
   printRatio("parhelia up / run", up, run, UP_BAR);
   printRatio("parhelia exec / exec", exec, engineExec, EXEC_BAR);
   printRoundTrips(await roundTripsOfUp(stateDirectory));
+  await measureSync({ engine, image, stateDirectory, rounds: SYNC_ROUNDS, print });
 }
 
 function measured(label: string, action: () => Promise<unknown>): Measured {
