@@ -74,6 +74,26 @@ export function checkpointDir(sessionId: string): string {
   return `${CHECKPOINTS_DIR}/${sessionId}`;
 }
 
+/** The checkpoints of a session, one directory each: `history/{id}`. */
+export function checkpointHistoryDir(sessionId: string): string {
+  return `${checkpointDir(sessionId)}/history`;
+}
+
+/** The link to the latest checkpoint of a session: replacing it commits a checkpoint. */
+export function latestCheckpointLink(sessionId: string): string {
+  return `${checkpointDir(sessionId)}/latest`;
+}
+
+/** There once the session was removed for good: its checkpoints may go, too. */
+export function removedSessionMarker(sessionId: string): string {
+  return `${checkpointDir(sessionId)}/removed`;
+}
+
+/** Where a working tree goes that differs from the checkpoint that is restored in its place. */
+export function movedTreeDir(tree: string, checkpointId: string): string {
+  return `${tree}.before-${checkpointId}`;
+}
+
 /** The directory of one project's tree. The hash must be one path segment. */
 export function workspaceDir(projectHash: string): string {
   return `${WORKSPACES_DIR}/${projectHash}`;
