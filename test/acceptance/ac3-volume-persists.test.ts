@@ -30,6 +30,7 @@ describe("SPEC-01.03, SPEC-01.12: the volume", () => {
       "0:0 755 /vol/parhelia/config/env",
       "0:0 755 /vol/parhelia/plugins",
       "1000:1000 755 /vol/parhelia/workspaces",
+      `1000:1000 755 /vol/parhelia/workspaces/${first.name}`,
     ]);
     expect(await first.output(["id", "-u"])).toBe("1000");
   });
@@ -79,9 +80,10 @@ describe("SPEC-01.AC3: what is on the volume persists", () => {
 
   test("a file below workspaces/ is in a new sandbox, as it was", async () => {
     expect(await second.output(["cat", "/etc/hostname"])).not.toBe(firstSandbox);
-    const { stdoutBytes } = await second.exec(["cat", "/vol/parhelia/workspaces/workspaces.bin"]);
+    const file = `/vol/parhelia/workspaces/${first.name}/workspaces.bin`;
+    const { stdoutBytes } = await second.exec(["cat", file]);
     expect(stdoutBytes).toEqual(Buffer.from("ünï\0code"));
-    const facts = ["stat", "-c", "%U %a", "/vol/parhelia/workspaces/workspaces.bin"];
+    const facts = ["stat", "-c", "%U %a", file];
     expect(await second.output(facts)).toBe("parhelia 600");
   });
 

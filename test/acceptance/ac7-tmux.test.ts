@@ -11,9 +11,9 @@ describe("SPEC-01.AC7, SPEC-01.13 step 4: the tmux session of a sandbox that is 
     expect((await session.exec(["tmux", "has-session", "-t", "=other"])).exitStatus).toBe(1);
   });
 
-  test("stands in the volume's workspaces", async () => {
+  test("stands in the session's own directory in the volume's workspaces", async () => {
     const place = ["tmux", "display-message", "-p", "-t", "main", "#{pane_current_path}"];
-    expect(await session.output(place)).toBe("/vol/parhelia/workspaces");
+    expect(await session.output(place)).toBe(`/vol/parhelia/workspaces/${session.name}`);
   });
 
   test("takes keys, as user parhelia, and what they start runs on without an exec", async () => {

@@ -142,7 +142,7 @@ describe.skipIf(noWindow !== undefined)("parhelia attach", () => {
   test("opens a new window where the last was closed; Ctrl-C goes to what runs there", async () => {
     const window = await attach(session);
     await window.enter("pwd; sleep 1000; echo interrupted-$?");
-    await window.shows("/vol/parhelia/workspaces");
+    await window.shows(`/vol/parhelia/workspaces/${session.name}`);
     await window.press("C-c");
     await window.shows(/\^C$/m);
     await window.enter("echo status-$?");

@@ -90,7 +90,7 @@ describe("parhelia exec: what the command runs in", () => {
   });
 
   test("the session's workspace, as user parhelia, unless asked otherwise", async () => {
-    expect(await session.output(["pwd"])).toBe("/vol/parhelia/workspaces");
+    expect(await session.output(["pwd"])).toBe(`/vol/parhelia/workspaces/${session.name}`);
     const elsewhere = ["exec", session.name, "--cwd", "/usr/share", "--", "pwd"];
     expect(await home.succeed(elsewhere)).toBe("/usr/share\n");
     const nowhere = await home.run(["exec", session.name, "--cwd", "/nowhere", "--", "pwd"]);

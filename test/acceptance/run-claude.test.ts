@@ -63,8 +63,9 @@ describe("SPEC-01.01: parhelia run gives the real Claude Code a prompt", () => {
       env: environment(api),
     });
     expect(run, run.stderr).toMatchObject({ exitStatus: 0, stdout: "Done.\n" });
-    expect(toolResults(api.mainRequests[1])).toEqual(["parhelia\n/vol/parhelia/workspaces"]);
-    expect(await session.output(["cat", "/vol/parhelia/workspaces/by-claude"])).toBe("made");
+    const workspace = `/vol/parhelia/workspaces/${session.name}`;
+    expect(toolResults(api.mainRequests[1])).toEqual([`parhelia\n${workspace}`]);
+    expect(await session.output(["cat", `${workspace}/by-claude`])).toBe("made");
     const sessions = (await home.json(["ls"])) as { name: string }[];
     expect(sessions.filter(({ name }) => name === session.name)).toHaveLength(1);
   });

@@ -1,6 +1,7 @@
-import { existsSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { WORKSPACES_DIR } from "../../src/volume/layout.ts";
-import { TMUX_SESSION } from "../protocol/paths.ts";
+import { SANDBOX_USER, TMUX_SESSION } from "../protocol/paths.ts";
+import { asUser } from "./as-user.ts";
 import type { Environment } from "./session-environment.ts";
 import { runAsUser } from "./user-command.ts";
 
@@ -16,7 +17,7 @@ const STOP_TIMEOUT_MS = 1_000;
 export async function initializeTmux(environment: Environment): Promise<void> {
   const workspace = environment.PARHELIA_WORKSPACE ?? WORKSPACES_DIR;
   // As the user: root would follow links that a session left in the user's own directories.
-  if (!existsSync(workspace)) await runAsUser(["mkdir", "-p", "--", workspace], { environment });
+  asUser(SANDBOX_USER, () => mkdirSync(workspace, { recursive: true }));
   const create = ["new-session", "-d", "-s", TMUX_SESSION, "-c", workspace];
   await runAsUser(["tmux", ...create, ";", "has-session", "-t", `=${TMUX_SESSION}`], {
     environment,

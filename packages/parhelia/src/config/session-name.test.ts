@@ -37,6 +37,13 @@ describe("a session's name", () => {
     expect(checkSessionName(suggestion)).toBe(suggestion);
   });
 
+  test.each(["p-0123456789abcdef", "repository.git", "project.json"])(
+    "%s is refused: it names something else on the volume",
+    (name) => {
+      expect(refusal(name).message).toContain("Parhelia names something else so");
+    },
+  );
+
   test("the length is said in numbers", () => {
     expect(refusal("x".repeat(80)).message).toContain("it has 80 characters, 63 are allowed");
   });

@@ -6,6 +6,9 @@ export const MAX_SESSION_NAME_LENGTH = 63;
 
 const VALID = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
+/** What else lies on the volume where sessions' trees do: directories of projects, and what these hold. */
+const RESERVED = /^(p-[0-9a-f]{16}|repository\.git|project\.json)$/;
+
 /**
  * A session's name is its sandbox's name on Modal and a directory on the volume: letters, digits,
  * dashes, dots and underscores, a letter or digit first, fewer than 64 characters.
@@ -14,6 +17,11 @@ const VALID = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
  * @throws UserError with a name that would do
  */
 export function checkSessionName(name: string): string {
+  if (RESERVED.test(name)) {
+    throw new UserError(`${name} is no name for a session: Parhelia names something else so`, {
+      hint: `use a name such as ${generateSessionName()}`,
+    });
+  }
   if (VALID.test(name) && name.length <= MAX_SESSION_NAME_LENGTH) return name;
   const reason =
     name.length > MAX_SESSION_NAME_LENGTH

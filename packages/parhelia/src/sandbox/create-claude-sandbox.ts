@@ -8,6 +8,7 @@ import { explainingErrors } from "../modal/errors.ts";
 import { createSandbox, type Sandbox } from "../modal/sandboxes.ts";
 import { findSecret } from "../modal/secrets.ts";
 import { HOUR_MS } from "../units.ts";
+import { workspaceDir } from "../volume/layout.ts";
 import { ensureImage, type ImageRequest } from "./image.ts";
 import { PhaseTimer, type Phase } from "./phases.ts";
 import { DEFAULT_SECRETS, type ClaudeSandboxOptions } from "./sandbox-options.ts";
@@ -66,7 +67,12 @@ export async function createClaudeSandbox(options: ClaudeSandboxOptions): Promis
         cpu: options.cpu ?? variant.cpu,
         memoryMiB: options.memoryMiB ?? variant.memoryMiB,
         timeoutMs,
-        env: { ...options.env, PARHELIA_SESSION: name, PARHELIA_VARIANT: variant.name },
+        env: {
+          ...options.env,
+          PARHELIA_SESSION: name,
+          PARHELIA_VARIANT: variant.name,
+          PARHELIA_WORKSPACE: workspaceDir(name),
+        },
         tags: sessionTags(name, variant, timeoutMs),
         ...(options.regions?.length ? { regions: options.regions } : {}),
       });

@@ -14,7 +14,8 @@ test("SPEC-01.12: the volume has the specification's structure, and the user wri
     "/vol/parhelia/workspaces": "user",
   });
   expect(checkpointDir("s1")).toBe("/vol/parhelia/checkpoints/s1");
-  expect(workspaceDir("a1b2")).toBe("/vol/parhelia/workspaces/a1b2");
+  expect(workspaceDir("work")).toBe("/vol/parhelia/workspaces/work");
+  expect(workspaceDir("work", "p-0123")).toBe("/vol/parhelia/workspaces/p-0123/work");
 });
 
 test("a directory comes after its parent", () => {

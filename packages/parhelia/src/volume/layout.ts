@@ -94,9 +94,27 @@ export function movedTreeDir(tree: string, checkpointId: string): string {
   return `${tree}.before-${checkpointId}`;
 }
 
-/** The directory of one project's tree. The hash must be one path segment. */
-export function workspaceDir(projectHash: string): string {
+/** What is kept of one project: `p-` and 16 hexadecimal digits name it. */
+export function projectDir(projectHash: string): string {
   return `${WORKSPACES_DIR}/${projectHash}`;
+}
+
+/** The bare repository with what the project's users brought: only what it lacks is sent. */
+export function projectRepositoryDir(projectHash: string): string {
+  return `${projectDir(projectHash)}/repository.git`;
+}
+
+/** What is known of the project itself: `ProjectRecord` as JSON. */
+export function projectFile(projectHash: string): string {
+  return `${projectDir(projectHash)}/project.json`;
+}
+
+/**
+ * Where a session works: the working tree of its own in its project's directory, or a directory of its own
+ * where it has no project.
+ */
+export function workspaceDir(session: string, projectHash?: string): string {
+  return `${projectHash === undefined ? WORKSPACES_DIR : projectDir(projectHash)}/${session}`;
 }
 
 /** Who may write a directory of the volume (decision D6): `root`, or the sandbox's user. */
