@@ -1,9 +1,18 @@
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bundleMcpServer } from "../support/bundle-mcp-server.ts";
 import { eventually } from "../support/eventually.ts";
 import { randomSecret } from "../support/leaks.ts";
+import {
+  becomes,
+  MCP_SERVER_PATH as SERVER,
+  processes,
+  reported,
+  stdio,
+  web,
+  type ServerStatus,
+} from "../support/mcp-session.ts";
 import {
   callTool,
   say,
@@ -12,7 +21,6 @@ import {
 } from "../support/scripted-messages-api.ts";
 import { Session, useSharedHome } from "../support/shared-home.ts";
 
-const SERVER = "/vol/parhelia/mcp-server.cjs";
 const CONFIG = "/vol/parhelia/config/claude/mcp_config.json";
 const HANG_TIMEOUT_MS = 1_500;
 
@@ -43,27 +51,6 @@ afterAll(async () => {
   await home.succeed(["secret", "rm", "anthropic-api-key"]);
 });
 
-interface ServerStatus {
-  readonly name: string;
-  readonly state: string;
-  readonly tools: readonly string[] | null;
-  readonly lastError: string | null;
-  readonly remedy: string | null;
-  readonly startupMs: number | null;
-  readonly pid: number | null;
-  readonly restarts: number;
-}
-
-const stdio = (...tools: readonly string[]) => ({
-  command: "bun",
-  args: [SERVER, "stdio", ...tools],
-});
-const web = (port: number, ...tools: readonly string[]) => ({
-  type: "http",
-  url: `http://127.0.0.1:${port}/mcp`,
-  command: "bun",
-  args: [SERVER, "http", `${port}`, ...tools],
-});
 /** With a process of its own that outlives it, unless someone ends both. */
 const hanging = {
   command: "sh",
@@ -94,29 +81,6 @@ async function statusOf(session: Session) {
   const { servers } = JSON.parse(result.stdout) as { servers: ServerStatus[] };
   const by = Object.fromEntries(servers.map((server) => [server.name, server]));
   return { ...result, servers: by };
-}
-
-/** The launcher's own report. */
-async function reported(session: Session, name: string): Promise<ServerStatus> {
-  const report = JSON.parse(await session.output(["cat", "/run/parhelia/mcp.json"])) as {
-    servers: ServerStatus[];
-  };
-  const server = report.servers.find((each) => each.name === name);
-  if (server === undefined) throw new Error(`no server ${name} in the report`);
-  return server;
-}
-
-function becomes(session: Session, name: string, state: string): Promise<ServerStatus> {
-  return eventually(`${name} ${state}`, 60_000, async () => {
-    const server = await reported(session, name);
-    return server.state === state ? server : undefined;
-  });
-}
-
-/** Processes of the sandbox whose command line matches. */
-async function processes(session: Session, pattern: string): Promise<string[]> {
-  const { stdout } = await session.exec(["pgrep", "-f", "-a", pattern]);
-  return stdout.split("\n").filter((line) => line !== "");
 }
 
 describe("D8: parhelia mcp status asks every server now", () => {
@@ -253,6 +217,54 @@ describe("SPEC-01.13 step 3: eager servers", () => {
       for (const name of ["web", "stubborn"]) {
         expect(await reported(session, name)).toMatchObject({ state: "stopped", pid: null });
       }
+    });
+  });
+});
+
+describe("D8: a sync reaches the servers of running sessions", () => {
+  let syncs = 0;
+
+  /** Edits the volume's file, and syncs something else: sessions are told to look again. */
+  async function syncWith(mcpServers: object): Promise<void> {
+    await writer.asRoot(["sh", "-c", `cat > ${CONFIG}`], { stdin: JSON.stringify({ mcpServers }) });
+    const mine = join(home.directory, "mcp-claude");
+    mkdirSync(mine, { recursive: true });
+    writeFileSync(join(mine, "CLAUDE.md"), `sync ${(syncs += 1)}`);
+    await home.succeed([...flags, "sync"], { env: { CLAUDE_CONFIG_DIR: mine } });
+  }
+
+  test("new ones are started, changed ones started again, those that are gone end", async () => {
+    await withServers(
+      { kept: web(7801, "one"), changed: web(7802, "two"), gone: web(7803) },
+      async (session) => {
+        const names = ["kept", "changed", "gone"];
+        const [kept, changed] = await Promise.all(
+          names.map((name) => becomes(session, name, "ready")),
+        );
+        await syncWith({ kept: web(7801, "one"), changed: web(7802, "other"), new: web(7804) });
+        await becomes(session, "new", "ready");
+        const again = await becomes(session, "changed", "ready");
+        expect(again.tools).toEqual(["other"]);
+        expect(again.pid).not.toBe(changed?.pid);
+        expect(await reported(session, "kept")).toEqual(kept);
+        await expect(reported(session, "gone")).rejects.toThrow("no server gone");
+        expect(await processes(session, `${SERVER} http 7803`)).toEqual([]);
+        expect(await processes(session, `${SERVER} http`)).toHaveLength(3);
+      },
+    );
+  });
+
+  test("also where the launcher had nothing to do", async () => {
+    await withServers({ lazy: stdio("one") }, async (session) => {
+      await eventually("the launcher's end", 10_000, async () =>
+        (await processes(session, "parhelia-mcp-launcher.js$")).length === 0 ? true : undefined,
+      );
+      await syncWith({ lazy: stdio("one"), web: web(7801, "two") });
+      expect(await becomes(session, "web", "ready")).toMatchObject({ tools: ["two"] });
+      await syncWith({ lazy: stdio("one") });
+      await eventually("the server's end", 10_000, async () =>
+        (await processes(session, `${SERVER} http`)).length === 0 ? true : undefined,
+      );
     });
   });
 });

@@ -10,7 +10,7 @@ import {
   startScriptedMessagesApi,
   toolResults,
 } from "../support/scripted-messages-api.ts";
-import { randomSecret } from "../support/leaks.ts";
+import { filesWith, formsOf, randomSecret } from "../support/leaks.ts";
 import { publishImage, Session, useOwnHome } from "../support/shared-home.ts";
 import { syncedFiles } from "../support/volume-content.ts";
 
@@ -191,6 +191,11 @@ describe.skipIf(program === "")("SPEC-01.04 parhelia sync brings the person's ow
       `grep -rlE '${GITHUB_TOKEN}|never-to-be-sent' /vol/parhelia || true`,
     ]);
     expect(found).toBe("");
-    expect(stdout + stderr).not.toContain(GITHUB_TOKEN);
+    const secrets = [GITHUB_TOKEN, "never-to-be-sent"];
+    const plan = await home.succeed(["sync", "--dry-run", "--json"]);
+    const logs = await home.succeed(["logs", session.name]);
+    for (const secret of secrets) expect(stdout + stderr + plan + logs).not.toContain(secret);
+    const forms = secrets.flatMap(formsOf);
+    expect(filesWith(home.stateDirectory, forms)).toEqual([]);
   });
 });

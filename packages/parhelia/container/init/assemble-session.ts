@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { CLAUDE_DIR } from "../../src/volume/layout.ts";
 import { RUN_DIR, SANDBOX_USER, SESSION_CLAUDE_DIR } from "../protocol/paths.ts";
+import { tellInitToReload } from "./reload.ts";
 import { assembleSessionConfig } from "./session-config.ts";
 import type { SessionEnvironment } from "./session-environment.ts";
 import { StepError } from "./steps.ts";
@@ -20,13 +21,15 @@ export function assembleFirst(
 
 /**
  * `parhelia-container assemble-session`, as root: brings the configuration of a session at work up to date
- * with the volume's. What the session changed itself stays; it can be run again at any time. Prints
+ * with the volume's, its MCP servers included. What the session changed itself stays; it can be run again at
+ * any time. Prints
  * `{"changed": [FILE…]}`: the session's private files that are new to a running Claude Code.
  */
 export function assembleSession(): void {
   try {
     // In a sandbox that is still starting, init is about to do all of it.
     const changed = existsSync(OVERRIDING_FILE) ? assembleAgain() : [];
+    tellInitToReload();
     process.stdout.write(`${JSON.stringify({ changed })}\n`);
   } catch (error) {
     if (!(error instanceof StepError)) throw error;

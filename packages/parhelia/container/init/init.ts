@@ -1,6 +1,7 @@
 import { initializeTmux, stopTmux } from "./initialize-tmux.ts";
 import { linkConfig } from "./link-config.ts";
 import { writeLog } from "../log.ts";
+import { reloadOnHangUp, removeInitPid } from "./reload.ts";
 import { removeReadyMarker, reportReady } from "./report-ready.ts";
 import type { Environment } from "./session-environment.ts";
 import type { McpLauncher } from "./start-mcp-servers.ts";
@@ -15,6 +16,7 @@ import { verifyClaudeCode } from "./verify-claude-code.ts";
  */
 export async function init(): Promise<void> {
   removeReadyMarker();
+  removeInitPid();
   let environment: Environment = {};
   let launcher: McpLauncher | undefined;
   const stopEverything = () => Promise.allSettled([launcher?.stop(), stopTmux(environment)]);
@@ -32,6 +34,7 @@ export async function init(): Promise<void> {
     process.exit(1);
   }
   writeLog(`parhelia-init ready ${Math.round(performance.now())}ms`);
+  reloadOnHangUp(() => launcher?.reload());
   launcher?.resume();
   supervise();
 }

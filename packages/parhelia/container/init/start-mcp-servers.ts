@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
-import { lchownSync, mkdirSync, rmSync } from "node:fs";
+import { lchownSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
+import { MCP_CONFIG_FILE } from "../../src/volume/layout.ts";
 import {
   MCP_LAUNCHER_PROGRAM,
   MCP_REPORT_FILE,
@@ -18,6 +19,8 @@ const STOP_TIMEOUT_MS = 1_000;
 export interface McpLauncher {
   /** Lets it work. */
   resume(): void;
+  /** Has it read `mcp_config.json` again, where that changed. */
+  reload(): void;
   /** Ends it and what it started. */
   stop(): Promise<void>;
 }
@@ -25,10 +28,59 @@ export interface McpLauncher {
 /**
  * Starts the MCP launcher as the sandbox's user (SPEC-01.13 step 3, decision D8) and does not wait for
  * it. Until `resume` it is held: its own start would compete with the steps that lead to ready. How it
- * ends is logged and changes nothing else.
+ * ends is logged and changes nothing else; where it has ended, `reload` starts it again.
  */
 export function startMcpServers(environment: Environment): McpLauncher {
   prepareReport();
+  let config = readConfig();
+  let stopping = false;
+  let launcher = launch();
+  launcher.signal("SIGSTOP");
+
+  function launch(): LauncherProcess {
+    return startLauncher(environment, (how) => {
+      if (stopping) return;
+      // The file changed when it was about to end.
+      if (how === "SIGHUP") launcher = launch();
+      else if (how !== 0) {
+        const status = typeof how === "number" ? `status ${how}` : how;
+        writeLog(`parhelia-mcp-launcher ended with ${status}`);
+      }
+    });
+  }
+
+  return {
+    resume: () => launcher.signal("SIGCONT"),
+    reload() {
+      const now = readConfig();
+      if (stopping || now === config) return;
+      config = now;
+      if (launcher.isRunning()) launcher.signal("SIGHUP");
+      else launcher = launch();
+    },
+    async stop() {
+      stopping = true;
+      launcher.signal("SIGTERM");
+      launcher.signal("SIGCONT");
+      const kill = setTimeout(() => launcher.signal("SIGKILL"), STOP_TIMEOUT_MS);
+      await launcher.ended;
+      clearTimeout(kill);
+    },
+  };
+}
+
+interface LauncherProcess {
+  /** To its whole process group. */
+  signal(name: NodeJS.Signals): void;
+  isRunning(): boolean;
+  readonly ended: Promise<void>;
+}
+
+/** @param onEnd is told its exit status, or the signal that ended it */
+function startLauncher(
+  environment: Environment,
+  onEnd: (how: number | NodeJS.Signals) => void,
+): LauncherProcess {
   const child = spawn(MCP_LAUNCHER_PROGRAM, [], {
     env: environment,
     uid: SANDBOX_USER.uid,
@@ -37,13 +89,8 @@ export function startMcpServers(environment: Environment): McpLauncher {
     detached: true,
     stdio: ["ignore", "inherit", "inherit"],
   });
+  // Its number may be another's once the launcher has ended.
   let running = true;
-  let stopping = false;
-  /** To the launcher's whole process group; its number may be another's once the launcher has ended. */
-  const signal = (name: NodeJS.Signals) => {
-    if (running && child.pid !== undefined) process.kill(-child.pid, name);
-  };
-  signal("SIGSTOP");
   const ended = new Promise<void>((resolve) => {
     child.on("error", (error) => {
       writeLog(`parhelia-mcp-launcher could not be started: ${error.message}`);
@@ -52,22 +99,26 @@ export function startMcpServers(environment: Environment): McpLauncher {
     });
     child.on("exit", (code, endedBy) => {
       running = false;
-      if (code !== 0 && !stopping)
-        writeLog(`parhelia-mcp-launcher ended with ${endedBy ?? `status ${code}`}`);
+      onEnd(endedBy ?? code ?? 0);
       resolve();
     });
   });
   return {
-    resume: () => signal("SIGCONT"),
-    async stop() {
-      stopping = true;
-      signal("SIGTERM");
-      signal("SIGCONT");
-      const kill = setTimeout(() => signal("SIGKILL"), STOP_TIMEOUT_MS);
-      await ended;
-      clearTimeout(kill);
+    signal(name) {
+      if (running && child.pid !== undefined) process.kill(-child.pid, name);
     },
+    isRunning: () => running,
+    ended,
   };
+}
+
+/** Undefined where there is none. */
+function readConfig(): string | undefined {
+  try {
+    return readFileSync(MCP_CONFIG_FILE, "utf8");
+  } catch {
+    return undefined;
+  }
 }
 
 /** The report lies in a directory of the user's, so that the launcher can replace it in one piece. */

@@ -3,7 +3,7 @@ import { MCP_CONFIG_FILE } from "../../src/volume/layout.ts";
 import type { McpReport, McpServerReport } from "../protocol/mcp-report.ts";
 import { MCP_REPORT_FILE } from "../protocol/paths.ts";
 import { connectServer } from "./connect-server.ts";
-import { unasked } from "./launcher.ts";
+import { unasked } from "./launched-servers.ts";
 import { prepareServer } from "./prepare-server.ts";
 import type { McpServerConfig } from "./read-config.ts";
 import { readMcpConfig } from "./read-config.ts";

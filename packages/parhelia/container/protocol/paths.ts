@@ -45,6 +45,9 @@ export const SESSION_ENV_FILE = `${RUN_DIR}/session.env`;
 /** `ID.pid`: the process group of the exec ID, for passing signals on. */
 export const EXEC_DIR = `${RUN_DIR}/exec`;
 
+/** The process of init once the sandbox is ready: HUP tells it that the volume has another configuration. */
+export const INIT_PID_FILE = `${RUN_DIR}/init.pid`;
+
 /** What the MCP launcher found, as JSON (`McpReport`). */
 export const MCP_REPORT_FILE = `${RUN_DIR}/mcp.json`;
 
