@@ -30,6 +30,87 @@ export async function hasVolumeFile(
   return (await findVolumeFile(connection, volume, path)) !== undefined;
 }
 
+/** Something in a volume. */
+export interface VolumeFileEntry {
+  /** From the volume's root, without a slash before it. */
+  readonly path: string;
+  /** `other` is neither of the three: a socket, a device. */
+  readonly kind: "file" | "directory" | "symlink" | "other";
+  /** Bytes. */
+  readonly size: number;
+  /** To the second. */
+  readonly modifiedAt: Date;
+}
+
+/**
+ * What is in a directory of a volume, or the file itself, without a sandbox and in no order; as everyone
+ * sees it who mounts the volume now. Empty where there is nothing at the path.
+ *
+ * @param path from the volume's root; `/` is the root
+ * @param recursive also what is below its directories. Default: no
+ */
+export async function listVolumeFiles(
+  { client }: Connection,
+  { volumeId }: Volume,
+  path: string,
+  { recursive = false }: { readonly recursive?: boolean } = {},
+): Promise<VolumeFileEntry[]> {
+  const files: VolumeFileEntry[] = [];
+  try {
+    for await (const { entries } of client.cpClient.volumeListFiles2({
+      volumeId,
+      path,
+      recursive,
+    })) {
+      for (const entry of entries) {
+        files.push({
+          path: entry.path.replace(/^\/+/, ""),
+          kind: FILE_KINDS[entry.type] ?? "other",
+          size: entry.size,
+          modifiedAt: new Date(entry.mtime * 1000),
+        });
+      }
+    }
+  } catch (error) {
+    if (isNotFound(error)) return [];
+    throw error;
+  }
+  return files;
+}
+
+/**
+ * Removes a file of a volume, without a sandbox. Sandboxes that mount the volume see it until they reload.
+ *
+ * @param path from the volume's root
+ * @param recursive also a directory, with all that is below it. Default: no
+ * @returns whether there was something at the path
+ */
+export async function removeVolumeFile(
+  { client }: Connection,
+  { volumeId }: Volume,
+  path: string,
+  { recursive = false }: { readonly recursive?: boolean } = {},
+): Promise<boolean> {
+  try {
+    await client.cpClient.volumeRemoveFile2({ volumeId, path, recursive });
+    return true;
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
+}
+
+/** Modal's numbers of what an entry can be. */
+const FILE_KINDS: Readonly<Record<number, VolumeFileEntry["kind"]>> = {
+  1: "file",
+  2: "directory",
+  3: "symlink",
+};
+
+function isNotFound(error: unknown): boolean {
+  return (error as { code?: unknown }).code === NOT_FOUND;
+}
+
 /** The addresses of a file's blocks. */
 async function findVolumeFile(
   { client }: Connection,
@@ -40,7 +121,7 @@ async function findVolumeFile(
     const { getUrls } = await client.cpClient.volumeGetFile2({ volumeId, path });
     return getUrls;
   } catch (error) {
-    if ((error as { code?: unknown }).code === NOT_FOUND) return undefined;
+    if (isNotFound(error)) return undefined;
     throw error;
   }
 }
