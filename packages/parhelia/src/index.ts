@@ -24,6 +24,8 @@ export { stopSession } from "./sandbox/stop-session.ts";
 export { listSessions, type RunningSession } from "./sandbox/list-sessions.ts";
 export { withConnection, requireSession } from "./sandbox/session.ts";
 export { buildAndPublish, type ImageRequest } from "./sandbox/image.ts";
+export { releaseImages, type Release, type ReleaseRequest } from "./sandbox/release-images.ts";
+export { pruneImages, rollBackImages } from "./sandbox/image-tags.ts";
 export { connect, type Connection, type Target } from "./modal/connection.ts";
 export { setSecret, listSecrets, removeSecret } from "./modal/secrets.ts";
 export type { Phase } from "./sandbox/phases.ts";

@@ -78,6 +78,23 @@ export interface ImageBuildOptions extends JsonOption {
   readonly force: boolean;
 }
 
+export interface ImageReleaseOptions extends JsonOption {
+  /** Rebuild the Claude Code layer and what follows, although nothing changed. */
+  readonly force: boolean;
+}
+
+export interface ImageTagArgument {
+  /** A release such as `weekly-20261122`, or one variant's, `parhelia-cpu:weekly-20261122`. */
+  readonly tag: string;
+}
+
+export interface ImagePruneOptions extends JsonOption {
+  /** How many releases of each variant stay, as typed; undefined is the default. */
+  readonly keep: string | undefined;
+  /** Only show what would be deleted. */
+  readonly dryRun: boolean;
+}
+
 export interface SecretNameArgument {
   /** Name of the secret, such as `anthropic-api-key`. */
   readonly name: string;

@@ -1,10 +1,10 @@
 import { defineCommand } from "./command.ts";
-import type { AnyCommandSpec, FlagSpec, PairsSpec, ValueSpec } from "./command.ts";
+import type { AnyCommandSpec } from "./command.ts";
+import { env, json, session, timeout } from "./command-options.ts";
 import type {
   BatchArguments,
   ExecArguments,
   ExecOptions,
-  ImageBuildOptions,
   JsonOption,
   LocalPruneOptions,
   LogsOptions,
@@ -18,32 +18,13 @@ import type {
   UpArguments,
   UpOptions,
 } from "./command-types.ts";
-
-const json: FlagSpec = { kind: "flag", description: "print the result as JSON" };
-
-const env: PairsSpec = {
-  kind: "pairs",
-  short: "e",
-  description:
-    "set an environment variable; repeatable; KEY alone takes its value from your own environment",
-};
-
-const timeout: ValueSpec = {
-  kind: "value",
-  placeholder: "DURATION",
-  description: "how long the sandbox may live, such as 90m or 24h (at most 24h)",
-};
-
-const session = {
-  kind: "required",
-  description: "name of the session (parhelia ls lists them)",
-} as const;
+import { imageCommands } from "./image-commands.ts";
 
 const secretName = { kind: "required", description: "name of the secret" } as const;
 
 /** What each group of commands is about, for help. */
 export const groupSummaries: Readonly<Record<string, string>> = {
-  image: "build and list the images that sandboxes start from",
+  image: "the images that sandboxes start from: build, release, roll back",
   secret: "named secrets: environment variables that sandboxes get and nothing records",
   mcp: "the MCP servers of a session",
   config: "what is configured, and where",
@@ -209,25 +190,7 @@ export const commands: readonly AnyCommandSpec[] = [
     examples: ["parhelia batch plugin-sync"],
     load: () => import("./commands/batch.ts"),
   }),
-  defineCommand<None, ImageBuildOptions>({
-    name: "image build",
-    summary: "build and publish the image parhelia-cpu",
-    arguments: {},
-    options: {
-      force: { kind: "flag", description: "build again from the Claude Code layer upwards" },
-      json,
-    },
-    examples: ["parhelia image build"],
-    load: () => import("./commands/image-build.ts"),
-  }),
-  defineCommand<None, JsonOption>({
-    name: "image ls",
-    summary: "list the published images",
-    arguments: {},
-    options: { json },
-    examples: ["parhelia image ls"],
-    load: () => import("./commands/image-ls.ts"),
-  }),
+  ...imageCommands,
   defineCommand<SecretSetArguments, None>({
     name: "secret set",
     summary: "create or replace a secret; values come from a prompt or standard input",

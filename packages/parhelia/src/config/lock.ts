@@ -3,7 +3,7 @@ import { SystemError } from "../errors.ts";
 import { defaultLock } from "./default-lock.ts";
 import { formatLock, readLock, writeLock } from "./lock-file.ts";
 import type { Lock, LockedPluginSource, LockedProgram } from "./lock-file.ts";
-import { viewPackage } from "./npm.ts";
+import { newestVersion, viewPackage } from "./npm.ts";
 import type { NpmOptions, PublishedPackage } from "./npm.ts";
 
 /** The platforms that images are built for. */
@@ -69,6 +69,24 @@ export async function resolveLock(options: ResolveLockOptions): Promise<Resolved
   const moved = claudeCode.version !== lock.claudeCode.version || bun.version !== lock.bun.version;
   if (moved) writeLock(lockPath, { ...lock, ...withoutAddresses(claudeCode, bun) });
   return { claudeCode, bun, writtenTo: moved ? lockPath : undefined };
+}
+
+/**
+ * The newest versions in the user's npm registry: what a release of the images moves to, unless the
+ * configuration asks for others.
+ *
+ * @throws SystemError when the registry cannot be asked
+ */
+export async function newestVersions(
+  options: Pick<ResolveLockOptions, "lockPath" | "env" | "signal">,
+): Promise<Readonly<Record<ProgramName, string>>> {
+  const { lockPath, env = process.env, signal } = options;
+  const npm: NpmOptions = { cwd: dirname(lockPath), env, signal };
+  const [claudeCode, bun] = await Promise.all([
+    newestVersion(packageNames.claudeCode["linux-x64"], npm),
+    newestVersion(packageNames.bun["linux-x64"], npm),
+  ]);
+  return { claudeCode, bun };
 }
 
 async function resolvePinned(

@@ -29,6 +29,8 @@ const publishedSchema = z.object({
   }),
 });
 
+const versionSchema = z.object({ version: z.string().min(1) });
+
 const failureSchema = z.object({ error: z.object({ code: z.string(), summary: z.string() }) });
 
 /**
@@ -55,6 +57,21 @@ export async function viewPackage(
     hint: `look at it yourself: npm view ${spec} dist`,
     cause: published.error,
   });
+}
+
+/**
+ * The version that the user's registry has as `latest`.
+ *
+ * @throws UserError when there is no such package, SystemError when npm or its registry fails.
+ */
+export async function newestVersion(name: string, options: NpmOptions): Promise<string> {
+  const spec = `${name}@latest`;
+  const answer = await askNpm(spec, options);
+  const failure = failureSchema.safeParse(answer);
+  if (failure.success) throw explain(spec, failure.data.error);
+  const newest = versionSchema.safeParse(answer);
+  if (!newest.success) throw noSuchVersion(spec);
+  return newest.data.version;
 }
 
 /** npm's answer, an error included; undefined when it printed nothing, which some versions do. */

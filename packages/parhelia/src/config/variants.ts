@@ -26,6 +26,9 @@ const gpuVariant: Variant = {
   gpuTypes: ["A10G", "A100"],
 };
 
+/** Both, the cheaper one first. */
+export const variants: readonly Variant[] = [cpuVariant, gpuVariant];
+
 /** The variant that a session gets: the gpu variant exactly when a GPU was asked for. */
 export function chooseVariant(gpu: string | undefined): Variant {
   return gpu === undefined ? cpuVariant : gpuVariant;

@@ -67,6 +67,15 @@ export async function publishImage(image: Image, name: string): Promise<void> {
   await image.publish(name);
 }
 
+/** Deletes an image and every name that it has; one that has gone already is fine. */
+export async function deleteImage({ client }: Connection, imageId: string): Promise<void> {
+  try {
+    await client.images.delete(imageId);
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+  }
+}
+
 /** The published images whose name begins with the prefix, newest first. */
 export async function listPublishedImages(
   { client }: Connection,

@@ -1,4 +1,4 @@
-import { resolveLock } from "../config/lock.ts";
+import { resolveLock, type ResolvedLock } from "../config/lock.ts";
 import type { Variant } from "../config/variants.ts";
 import { planCpuImage } from "../layers/plan-image.ts";
 import type { Connection } from "../modal/connection.ts";
@@ -45,6 +45,17 @@ export async function buildAndPublish(
   app: App,
   request: ImageRequest,
 ): Promise<Image> {
+  const { image } = await buildVariant(connection, app, request);
+  await publishImage(image, request.variant.name);
+  return image;
+}
+
+/** Builds a variant's image, under no name yet. @returns it, and the versions that it holds */
+export async function buildVariant(
+  connection: Connection,
+  app: App,
+  request: ImageRequest,
+): Promise<{ readonly image: Image; readonly lock: ResolvedLock }> {
   const lock = await resolveLock({
     claudeCode: request.claudeCode,
     bun: request.bun,
@@ -55,6 +66,5 @@ export async function buildAndPublish(
     ...(request.force === true ? { forceFrom: CLAUDE_CODE_LAYER } : {}),
     ...(request.onStep === undefined ? {} : { onStep: request.onStep }),
   });
-  await publishImage(image, request.variant.name);
-  return image;
+  return { image, lock };
 }

@@ -1,4 +1,5 @@
 import { listPublishedImages } from "../../modal/images.ts";
+import { IMAGE_PREFIX } from "../../sandbox/image-tags.ts";
 import { withConnection } from "../../sandbox/session.ts";
 import { actOn } from "../acting.ts";
 import type { RunCommand } from "../command.ts";
@@ -8,7 +9,7 @@ import { formatTable } from "../table.ts";
 /** `parhelia image ls`: the published images of both variants. */
 export const run: RunCommand<None, JsonOption> = async (context, _args, options) => {
   const images = await withConnection(actOn(await context.loadConfig()), (connected) =>
-    listPublishedImages(connected, "parhelia-"),
+    listPublishedImages(connected, IMAGE_PREFIX),
   );
   if (options.json) {
     context.printJson(images);

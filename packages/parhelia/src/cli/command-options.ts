@@ -1,0 +1,23 @@
+import type { FlagSpec, PairsSpec, ValueSpec } from "./command.ts";
+
+/** Arguments and options that several commands have, with one description. */
+
+export const json: FlagSpec = { kind: "flag", description: "print the result as JSON" };
+
+export const env: PairsSpec = {
+  kind: "pairs",
+  short: "e",
+  description:
+    "set an environment variable; repeatable; KEY alone takes its value from your own environment",
+};
+
+export const timeout: ValueSpec = {
+  kind: "value",
+  placeholder: "DURATION",
+  description: "how long the sandbox may live, such as 90m or 24h (at most 24h)",
+};
+
+export const session = {
+  kind: "required",
+  description: "name of the session (parhelia ls lists them)",
+} as const;

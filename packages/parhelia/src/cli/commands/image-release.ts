@@ -1,0 +1,42 @@
+import { lockPathFor } from "../../config/lock-file.ts";
+import { cpuVariant } from "../../config/variants.ts";
+import { logLine } from "../../log.ts";
+import { releaseImages } from "../../sandbox/release-images.ts";
+import { withConnection } from "../../sandbox/session.ts";
+import { untilAborted } from "../../sandbox/until-aborted.ts";
+import { actOn } from "../acting.ts";
+import { showBuildProgress } from "../build-progress.ts";
+import type { RunCommand } from "../command.ts";
+import type { ImageReleaseOptions, None } from "../command-types.ts";
+
+/** `parhelia image release`: what the weekly rebuild runs (SPEC-01.11a). */
+export const run: RunCommand<None, ImageReleaseOptions> = async (context, _args, options) => {
+  const loaded = await context.loadConfig();
+  const progress = showBuildProgress();
+  const connection = { ...actOn(loaded), onBuildLog: progress.onBuildLog };
+  const { signal } = context;
+  const release = await withConnection(connection, async (connected) => {
+    const { client, appName } = connected;
+    const app = await client.apps.fromName(appName, { createIfMissing: true });
+    const request = {
+      ...loaded.config.image,
+      variants: [cpuVariant],
+      lockPath: lockPathFor(loaded.file, context.cwd),
+      force: options.force,
+      onStep: progress.onStep,
+      signal,
+    };
+    return untilAborted(signal, releaseImages(connected, app, request));
+  }).finally(() => {
+    progress.stop();
+  });
+  const { tag, claudeCode, bun, lockWritten, images } = release;
+  logLine(`released ${tag} with Claude Code ${claudeCode} and Bun ${bun}`);
+  if (lockWritten !== undefined) logLine(`${lockWritten} pins these versions now: commit it`);
+  for (const { variant, changed } of images) {
+    logLine(`${variant}:latest ${changed ? `is ${tag} now` : "was this image already"}`);
+  }
+  if (options.json) context.printJson(release);
+  else for (const { variant } of images) context.print(`${variant}:${tag}`);
+  return 0;
+};
