@@ -10,6 +10,8 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Subcommand>>> = {
   forward: async () => (await import("./forward/forward.ts")).forward,
   "apply-sync": async () => (await import("./sync/apply-sync.ts")).applySync,
   "assemble-session": async () => (await import("./init/assemble-session.ts")).assembleSession,
+  checkpoint: async () => (await import("./checkpoint/checkpoint.ts")).checkpoint,
+  checkpoints: async () => (await import("./checkpoint/checkpoints.ts")).checkpoints,
   batch: async () => (await import("./batch/batch.ts")).batch,
 };
 

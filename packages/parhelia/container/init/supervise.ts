@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { EXEC_DIR } from "../protocol/paths.ts";
 import { writeLog } from "../log.ts";
+import { processStart } from "../process-start.ts";
 
 /** Whoever ends the sandbox may allow it little: what has not stopped by then is left to the runtime. */
 const STOP_DEADLINE_MS = 1_500;
@@ -51,15 +52,5 @@ export function sweepExecRecords(directory: string): void {
     const [pid = "", start = ""] = readFileSync(path, "utf8").trim().split(" ");
     // An empty record is about to be written.
     if (pid !== "" && processStart(pid) !== start) rmSync(path, { force: true });
-  }
-}
-
-/** When a process started, in clock ticks since boot, or null when it is gone: ids are used again. */
-function processStart(pid: string): string | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? null;
-  } catch {
-    return null;
   }
 }

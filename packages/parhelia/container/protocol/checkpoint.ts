@@ -38,6 +38,8 @@ export interface CheckpointWindow {
   /** Of the active pane. */
   readonly directory: string;
   readonly active: boolean;
+  /** Whether somebody named it; otherwise tmux names it after what runs in it. */
+  readonly named: boolean;
 }
 
 /** A file that could not be taken along, and why: `socket`, `EACCES`, … */

@@ -57,6 +57,9 @@ export const MCP_REPORT_TARGET = `${RUN_DIR}/mcp/report.json`;
 /** `CLAUDE_CONFIG_DIR`: the session's own Claude configuration (decision D7). */
 export const SESSION_CLAUDE_DIR = "/var/lib/parhelia/claude";
 
+/** What the checkpoints of this sandbox remember, for the next to be quick; owned by the sandbox's user. */
+export const CHECKPOINT_MEMORY_DIR = "/var/lib/parhelia/checkpoint";
+
 /** The tmux session of the sandbox (SPEC-01.AC7). */
 export const TMUX_SESSION = "main";
 

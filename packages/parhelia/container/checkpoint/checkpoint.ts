@@ -1,0 +1,117 @@
+import { execFileSync } from "node:child_process";
+import { setPriority } from "node:os";
+import { join } from "node:path";
+import { VOLUME_ROOT, WORKSPACES_DIR } from "../../src/volume/layout.ts";
+import { becomeSandboxUser } from "../become-user.ts";
+import type { CheckpointReason, CheckpointResult } from "../protocol/checkpoint.ts";
+import { CHECKPOINT_REASONS } from "../protocol/checkpoint.ts";
+import { CHECKPOINT_MEMORY_DIR, SESSION_CLAUDE_DIR } from "../protocol/paths.ts";
+import { latestId } from "./history.ts";
+import { withLock } from "./lock.ts";
+import { checkpointPlaces } from "./places.ts";
+import { listWindows } from "./windows.ts";
+import { writeCheckpoint } from "./write-checkpoint.ts";
+
+const USAGE = "usage: parhelia-container checkpoint --reason REASON [--commit]";
+
+const LOWEST_PRIORITY = 19;
+
+/** What somebody waits for, or what is about to end: it goes before the session's own work. */
+const URGENT: readonly CheckpointReason[] = ["request", "deadline", "shutdown", "signal"];
+
+/**
+ * `parhelia-container checkpoint --reason REASON [--commit]`, as the sandbox's user: writes a checkpoint of
+ * this session where something has changed since the last one. Prints a `CheckpointResult`; with `--commit`
+ * it does so once other sandboxes can see the checkpoint. Status 0 where there is one now, otherwise 1.
+ */
+export async function checkpoint(args: readonly string[]): Promise<void> {
+  const reason = reasonIn(args);
+  if (reason === undefined) {
+    process.stderr.write(`${USAGE}; REASON is one of ${CHECKPOINT_REASONS.join(", ")}\n`);
+    process.exitCode = 2;
+    return;
+  }
+  process.umask(0o022);
+  becomeSandboxUser();
+  if (!URGENT.includes(reason)) giveWay();
+  const result = await take(reason, args.includes("--commit"));
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+  process.exitCode = result.ok ? 0 : 1;
+}
+
+function reasonIn(args: readonly string[]): CheckpointReason | undefined {
+  const at = args.indexOf("--reason");
+  const isKnown = args.every(
+    (arg, index) => arg === "--commit" || index === at || index === at + 1,
+  );
+  const reason = at === -1 ? "request" : args[at + 1];
+  return isKnown ? CHECKPOINT_REASONS.find((one) => one === reason) : undefined;
+}
+
+async function take(reason: CheckpointReason, isCommitted: boolean): Promise<CheckpointResult> {
+  const session = process.env["PARHELIA_SESSION"] ?? "";
+  const places = checkpointPlaces(VOLUME_ROOT, session);
+  const durationMs = () => Math.round(performance.now());
+  try {
+    if (session === "") throw new Error("PARHELIA_SESSION is not set: this is no session");
+    const written = await withLock(join(CHECKPOINT_MEMORY_DIR, "lock"), () => {
+      const taken = writeCheckpoint({
+        places,
+        reason,
+        workspace: ownWorkspace(process.env["PARHELIA_WORKSPACE"]),
+        claudeDirectory: process.env["CLAUDE_CONFIG_DIR"] ?? SESSION_CLAUDE_DIR,
+        knownFiles: join(CHECKPOINT_MEMORY_DIR, "known-files.json"),
+        windows: listWindows(),
+        environment: Object.keys(process.env).sort(),
+        sandbox: sandboxParameters(process.env["PARHELIA_SANDBOX"]),
+        claudeCodeVersion,
+      });
+      // The way to commit a Modal volume, documented as such.
+      if (isCommitted) execFileSync("sync", [VOLUME_ROOT]);
+      return taken;
+    });
+    return { ok: true, ...written, durationMs: durationMs(), error: null };
+  } catch (error) {
+    const id = session === "" ? null : (latestId(places) ?? null);
+    const text = error instanceof Error ? error.message : String(error);
+    return { ok: false, id, unchanged: false, bytes: 0, durationMs: durationMs(), error: text };
+  }
+}
+
+/** Null for the directory that all sessions share. */
+function ownWorkspace(workspace: string | undefined): string | null {
+  const directory = workspace?.replace(/\/+$/, "") ?? WORKSPACES_DIR;
+  return directory === WORKSPACES_DIR ? null : directory;
+}
+
+function sandboxParameters(json: string | undefined): Readonly<Record<string, unknown>> | null {
+  try {
+    return JSON.parse(json ?? "null") as Readonly<Record<string, unknown>> | null;
+  } catch {
+    return null;
+  }
+}
+
+function claudeCodeVersion(): string | null {
+  try {
+    const output = execFileSync("claude", ["--version"], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+      timeout: 10_000,
+    });
+    return output.trim().split(" ")[0] ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** Where the sandbox lets it: the session's own work goes before. */
+function giveWay(): void {
+  try {
+    setPriority(LOWEST_PRIORITY);
+    const pid = String(process.pid);
+    execFileSync("ionice", ["-c", "2", "-n", "7", "-p", pid], { stdio: "ignore" });
+  } catch {
+    // Then it is one process among others.
+  }
+}
