@@ -75,6 +75,15 @@ export function containerBundle(root: string): Bundle {
   };
 }
 
+/** The program's checkpoints: apart, since init, which a user waits for, seldom needs them. */
+export function checkpointBundle(root: string): Bundle {
+  return {
+    entries: [join(root, "packages/parhelia/container/checkpoint/main.ts")],
+    outdir: join(root, "packages/parhelia/dist/container"),
+    options: { ...SANDBOX_PROGRAM, ...LAZY, entryNames: "parhelia-checkpoint" },
+  };
+}
+
 /** The sandbox's MCP launcher: apart, since the MCP SDK would slow down the start of the program. */
 export function mcpLauncherBundle(root: string): Bundle {
   return {
@@ -90,6 +99,7 @@ export function allBundles(root: string): Bundle[] {
   const emulator = join(root, "packages/modal-emulator");
   return [
     containerBundle(root),
+    checkpointBundle(root),
     mcpLauncherBundle(root),
     {
       // Split, so that each command loads only what it uses.

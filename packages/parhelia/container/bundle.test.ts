@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { expect, test } from "vitest";
 import type { Bundle } from "../../../scripts/bundles.ts";
-import { containerBundle, mcpLauncherBundle } from "../../../scripts/bundles.ts";
+import { checkpointBundle, containerBundle, mcpLauncherBundle } from "../../../scripts/bundles.ts";
 import * as paths from "./protocol/paths.ts";
 
 const container = dirname(fileURLToPath(import.meta.url));
@@ -36,6 +36,13 @@ test("D4: the program's bundle is small, and the same from any folder", async ()
   } finally {
     rmSync(elsewhere, { recursive: true });
   }
+});
+
+test("D4: what is about checkpoints is a small bundle of its own", async () => {
+  const bundle = await bundleOf(checkpointBundle(join(container, "../../..")));
+  expect(bundle).toMatch(/^\/\/ @bun @bun-cjs\n/);
+  expect(bundle).not.toContain(join(container, "../../.."));
+  expect(Buffer.byteLength(bundle)).toBeLessThan(45 * 1024);
 });
 
 test("D4: the MCP launcher is a bundle of its own, which Bun takes as it is", async () => {

@@ -1,3 +1,5 @@
+import { loadCheckpointing } from "./load-checkpointing.ts";
+
 /** The sandbox's own program (decision D4): one bundle, one sub-command a task. */
 type Subcommand = (args: readonly string[]) => void | Promise<void>;
 
@@ -10,8 +12,8 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Subcommand>>> = {
   forward: async () => (await import("./forward/forward.ts")).forward,
   "apply-sync": async () => (await import("./sync/apply-sync.ts")).applySync,
   "assemble-session": async () => (await import("./init/assemble-session.ts")).assembleSession,
-  checkpoint: async () => (await import("./checkpoint/checkpoint.ts")).checkpoint,
-  checkpoints: async () => (await import("./checkpoint/checkpoints.ts")).checkpoints,
+  checkpoint: async () => (await loadCheckpointing()).checkpoint,
+  checkpoints: async () => (await loadCheckpointing()).checkpoints,
   batch: async () => (await import("./batch/batch.ts")).batch,
 };
 

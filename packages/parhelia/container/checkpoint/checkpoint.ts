@@ -1,14 +1,14 @@
 import { execFileSync } from "node:child_process";
 import { setPriority } from "node:os";
 import { join } from "node:path";
-import { VOLUME_ROOT, WORKSPACES_DIR } from "../../src/volume/layout.ts";
+import { VOLUME_ROOT } from "../../src/volume/layout.ts";
 import { becomeSandboxUser } from "../become-user.ts";
 import type { CheckpointReason, CheckpointResult } from "../protocol/checkpoint.ts";
 import { CHECKPOINT_REASONS } from "../protocol/checkpoint.ts";
 import { CHECKPOINT_MEMORY_DIR, SESSION_CLAUDE_DIR } from "../protocol/paths.ts";
 import { latestId } from "./history.ts";
 import { withLock } from "./lock.ts";
-import { checkpointPlaces } from "./places.ts";
+import { checkpointPlaces, ownWorkspace } from "./places.ts";
 import { listWindows } from "./windows.ts";
 import { writeCheckpoint } from "./write-checkpoint.ts";
 
@@ -76,12 +76,6 @@ async function take(reason: CheckpointReason, isCommitted: boolean): Promise<Che
     const text = error instanceof Error ? error.message : String(error);
     return { ok: false, id, unchanged: false, bytes: 0, durationMs: durationMs(), error: text };
   }
-}
-
-/** Null for the directory that all sessions share. */
-function ownWorkspace(workspace: string | undefined): string | null {
-  const directory = workspace?.replace(/\/+$/, "") ?? WORKSPACES_DIR;
-  return directory === WORKSPACES_DIR ? null : directory;
 }
 
 function sandboxParameters(json: string | undefined): Readonly<Record<string, unknown>> | null {

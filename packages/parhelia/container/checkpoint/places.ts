@@ -4,6 +4,7 @@ import {
   checkpointHistoryDir,
   latestCheckpointLink,
   pathInVolume,
+  WORKSPACES_DIR,
 } from "../../src/volume/layout.ts";
 
 /** Where the checkpoints of a session are, on a volume that is mounted anywhere. */
@@ -23,4 +24,10 @@ export function checkpointPlaces(volume: string, session: string): CheckpointPla
     history: inVolume(checkpointHistoryDir(session)),
     latest: inVolume(latestCheckpointLink(session)),
   };
+}
+
+/** The working tree of a session by its PARHELIA_WORKSPACE; null for the directory that all sessions share. */
+export function ownWorkspace(workspace: string | undefined): string | null {
+  const directory = workspace?.replace(/\/+$/, "") ?? WORKSPACES_DIR;
+  return directory === WORKSPACES_DIR ? null : directory;
 }

@@ -1,9 +1,9 @@
 import { initializeTmux, stopTmux } from "./initialize-tmux.ts";
+import type { Linked } from "./link-config.ts";
 import { linkConfig } from "./link-config.ts";
 import { writeLog } from "../log.ts";
 import { reloadOnHangUp, removeInitPid } from "./reload.ts";
 import { removeReadyMarker, reportReady } from "./report-ready.ts";
-import type { Environment } from "./session-environment.ts";
 import type { McpLauncher } from "./start-mcp-servers.ts";
 import { startMcpServers } from "./start-mcp-servers.ts";
 import { runSteps } from "./steps.ts";
@@ -17,16 +17,16 @@ import { verifyClaudeCode } from "./verify-claude-code.ts";
 export async function init(): Promise<void> {
   removeReadyMarker();
   removeInitPid();
-  let environment: Environment = {};
+  let linked: Linked = { environment: {}, windows: undefined };
   let launcher: McpLauncher | undefined;
-  const stopEverything = () => Promise.allSettled([launcher?.stop(), stopTmux(environment)]);
+  const stopEverything = () => Promise.allSettled([launcher?.stop(), stopTmux(linked.environment)]);
   stopOnSignal(stopEverything);
 
   const ready = await runSteps([
-    { name: "link-config", run: () => void (environment = linkConfig(process.env)) },
-    { name: "verify-claude-code", run: () => verifyClaudeCode(environment) },
-    { name: "start-mcp-servers", run: () => void (launcher = startMcpServers(environment)) },
-    { name: "initialize-tmux", run: () => initializeTmux(environment) },
+    { name: "link-config", run: async () => void (linked = await linkConfig(process.env)) },
+    { name: "verify-claude-code", run: () => verifyClaudeCode(linked.environment) },
+    { name: "start-mcp-servers", run: () => void (launcher = startMcpServers(linked.environment)) },
+    { name: "initialize-tmux", run: () => initializeTmux(linked) },
     { name: "report-ready", run: reportReady },
   ]);
   if (!ready) {

@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { lchownSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import {
   CLAUDE_DIR,
@@ -7,9 +7,16 @@ import {
   VOLUME_ROOT,
   WORKSPACES_DIR,
 } from "../../src/volume/layout.ts";
-import { EXEC_DIR, SANDBOX_USER, SESSION_ENV_FILE } from "../protocol/paths.ts";
+import type { CheckpointWindow } from "../protocol/checkpoint.ts";
+import {
+  CHECKPOINT_MEMORY_DIR,
+  EXEC_DIR,
+  SANDBOX_USER,
+  SESSION_ENV_FILE,
+} from "../protocol/paths.ts";
 import { assembleFirst } from "./assemble-session.ts";
 import { linkTo } from "./home-link.ts";
+import { loadCheckpointing } from "../load-checkpointing.ts";
 import { writeLog } from "../log.ts";
 import { readRemoteEnv } from "./remote-env.ts";
 import type { Environment } from "./session-environment.ts";
@@ -18,13 +25,20 @@ import { prepareVolume } from "./volume.ts";
 import { rollForward } from "../sync/commit.ts";
 import { writeFileAtomically } from "../write-file.ts";
 
+/** What the first step finds out for the others. */
+export interface Linked {
+  /** What every command of the session starts with. */
+  readonly environment: Environment;
+  /** The tmux windows of the checkpoint that the session goes on from; undefined where it begins. */
+  readonly windows: readonly CheckpointWindow[] | undefined;
+}
+
 /**
- * SPEC-01.13 step 1: the volume's structure, `~/.claude`, the session's own Claude configuration, and the
- * environment that every command of the session starts with.
- * @returns that environment.
- * @throws StepError when the volume holds something that cannot be used, naming it.
+ * SPEC-01.13 step 1: the volume's structure, `~/.claude`, the checkpoint that the session goes on from
+ * (`PARHELIA_RESTORE`), the session's own Claude configuration, and the environment of its commands.
+ * @throws StepError when the volume holds something that cannot be used, naming it, or the checkpoint is damaged.
  */
-export function linkConfig(given: NodeJS.ProcessEnv): Environment {
+export async function linkConfig(given: NodeJS.ProcessEnv): Promise<Linked> {
   prepareVolume(
     VOLUME_DIRECTORIES.map(({ path, owner }) => ({
       path,
@@ -39,7 +53,19 @@ export function linkConfig(given: NodeJS.ProcessEnv): Environment {
 
   const session = sessionEnvironment(given, readRemoteEnv(REMOTE_ENV_FILE));
   mkdirSync(EXEC_DIR, { recursive: true, mode: 0o755 });
+  mkdirSync(CHECKPOINT_MEMORY_DIR, { recursive: true, mode: 0o755 });
+  lchownSync(CHECKPOINT_MEMORY_DIR, SANDBOX_USER.uid, SANDBOX_USER.gid);
+  const windows = await restoreSession(session.variables);
   assembleFirst(session, [WORKSPACES_DIR, session.variables.PARHELIA_WORKSPACE ?? WORKSPACES_DIR]);
   writeFileAtomically(SESSION_ENV_FILE, session.file, { mode: 0o644 });
-  return session.variables;
+  return { environment: session.variables, windows };
+}
+
+/** Loaded where there is something to restore: a session that begins does not wait for it. */
+async function restoreSession(
+  environment: Environment,
+): Promise<readonly CheckpointWindow[] | undefined> {
+  if (environment.PARHELIA_RESTORE === undefined) return undefined;
+  const { restoreFirst } = await loadCheckpointing();
+  return restoreFirst(environment.PARHELIA_RESTORE, environment);
 }

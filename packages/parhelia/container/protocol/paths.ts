@@ -30,6 +30,9 @@ export const CONTAINER_PROGRAM = "/usr/local/bin/parhelia-container";
 /** Where the bundle of the in-sandbox program lies in the image. */
 export const CONTAINER_BUNDLE = "/opt/parhelia/parhelia-container.js";
 
+/** The part of it that writes, lists and restores checkpoints. */
+export const CHECKPOINT_BUNDLE = "/opt/parhelia/parhelia-checkpoint.js";
+
 /** `parhelia-mcp-launcher`: the MCP launcher; `parhelia-mcp-launcher status`: prints an `McpReport` made now. */
 export const MCP_LAUNCHER_PROGRAM = "/usr/local/bin/parhelia-mcp-launcher";
 

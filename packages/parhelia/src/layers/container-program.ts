@@ -6,6 +6,8 @@ import { SystemError } from "../errors.ts";
 /** The files of the sandbox's own program, as bytes: what `programLayer` writes into the image. */
 export interface ContainerProgram {
   readonly bundle: Uint8Array;
+  /** What of the program writes and restores checkpoints. */
+  readonly checkpointBundle: Uint8Array;
   /** The MCP launcher's, which is many times larger. */
   readonly mcpLauncherBundle: Uint8Array;
   /** `parhelia-container`: starts the bundle under Bun. */
@@ -28,6 +30,7 @@ export interface ContainerProgram {
 /** Where `npm run build` puts each file, below the package's dist/container. */
 const FILES: Record<keyof ContainerProgram, string> = {
   bundle: "parhelia-container.js",
+  checkpointBundle: "parhelia-checkpoint.js",
   mcpLauncherBundle: "parhelia-mcp-launcher.js",
   container: "parhelia-container",
   mcpLauncher: "parhelia-mcp-launcher",
@@ -57,6 +60,7 @@ export function readContainerProgram(): ContainerProgram {
   };
   return {
     bundle: read("bundle"),
+    checkpointBundle: read("checkpointBundle"),
     mcpLauncherBundle: read("mcpLauncherBundle"),
     container: read("container"),
     mcpLauncher: read("mcpLauncher"),

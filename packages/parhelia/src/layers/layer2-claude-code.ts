@@ -1,6 +1,7 @@
 import { gzipSync } from "node:zlib";
 import {
   ATTACH_PROGRAM,
+  CHECKPOINT_BUNDLE,
   CONTAINER_BUNDLE,
   CONTAINER_PROGRAM,
   ENTRYPOINT,
@@ -66,6 +67,7 @@ export function programLayer(program: ContainerProgram): ImageLayer {
     name: "program",
     commands: packSteps([
       ...writeFile(CONTAINER_BUNDLE, "0644", program.bundle),
+      ...writeFile(CHECKPOINT_BUNDLE, "0644", program.checkpointBundle),
       ...writeFile(CONTAINER_PROGRAM, "0755", program.container),
       ...writeFile(EXEC_PROGRAM, "0755", program.exec),
       ...writeFile(TERMINAL_PROGRAM, "0755", program.terminal),

@@ -29,6 +29,7 @@ function programOf(bundleBytes: number): ContainerProgram {
     Uint8Array.from({ length }, (_, index) => (index * 31 + length) % 256);
   return {
     bundle: bytes(bundleBytes),
+    checkpointBundle: bytes(12),
     mcpLauncherBundle: bytes(bundleBytes),
     container: bytes(10),
     mcpLauncher: bytes(15),
@@ -127,6 +128,7 @@ describe("the commands, run", () => {
       expect(runLayer(commands)).toMatchObject({ status: 0 });
       const at = (path: string) => new Uint8Array(readFileSync(join(root, path)));
       expect(at("opt/parhelia/parhelia-container.js")).toEqual(content.bundle);
+      expect(at("opt/parhelia/parhelia-checkpoint.js")).toEqual(content.checkpointBundle);
       expect(at("usr/local/bin/parhelia-exec")).toEqual(content.exec);
       expect(at("entrypoint.sh")).toEqual(content.entrypoint);
       expect(statSync(join(root, "entrypoint.sh")).mode & 0o777).toBe(0o755);
