@@ -111,6 +111,9 @@ export async function pruneState(stateDirectory: string, options: PruneOptions):
       if (sandbox.result !== undefined) store.sandboxes.delete(sandbox.id);
     }
     removed.images = await removeImages(docker, store, running);
+    for (const { id, definition } of store.functions.values()) {
+      if (store.images.get(definition.imageId) === undefined) store.functions.delete(id);
+    }
     removed.images += await removeUnusedImages(docker);
     if (options.volumes) removed.volumes = await removeVolumes(docker, store, running);
     if (options.secrets) removed.secrets = removeAll(store.secrets);

@@ -13,6 +13,8 @@ import type { RequestLog } from "./request-log.ts";
 import { authenticationService } from "./services/authentication.ts";
 import type { EmulatorContext } from "./context.ts";
 import { environmentAndAppService } from "./services/environments-and-apps.ts";
+import { functionCallService } from "./services/function-calls.ts";
+import { functionService } from "./services/functions.ts";
 import { imageService } from "./services/images.ts";
 import { sandboxService } from "./services/sandboxes.ts";
 import { secretService } from "./services/secrets.ts";
@@ -44,6 +46,8 @@ export function createEmulatorServer(
     ...volumeFileService(context, downloads),
     ...secretService(context),
     ...sandboxService(context, sandboxes),
+    ...functionService(context),
+    ...functionCallService(context, sandboxes),
   };
   const client = completeModalClient({ ...modalClient });
   const router = completeTaskCommandRouter({ ...taskRouterService(context, sandboxes) });

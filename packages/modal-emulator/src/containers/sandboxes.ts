@@ -5,7 +5,7 @@ import { ServerError, Status } from "nice-grpc";
 import type { EmulatorContext } from "../context.ts";
 import type { Sandbox } from "../generated/modal_client.ts";
 import { newIdentifier } from "../state/identifiers.ts";
-import type { SandboxRecord } from "../state/records.ts";
+import type { FunctionInputRecord, SandboxRecord } from "../state/records.ts";
 import { backoffMs } from "./container-watch.ts";
 import { withEngine } from "./engine-errors.ts";
 import { INSTANCE_LABEL, KIND_LABEL, SANDBOX_LABEL } from "./labels.ts";
@@ -24,6 +24,7 @@ export interface NewSandbox {
   /** A repeated request has the key of the first one; empty for none. */
   readonly idempotencyKey: string;
   readonly timeoutMs: number;
+  readonly functionInput?: FunctionInputRecord;
   readonly plan: Omit<ContainerPlan, "sandboxId">;
 }
 
@@ -142,18 +143,19 @@ export class Sandboxes {
     const { store } = this.#context;
     const createdAtMs = Math.max(Date.now(), this.#lastCreatedAtMs + 1);
     this.#lastCreatedAtMs = createdAtMs;
-    const { appId, name, tags, definition, idempotencyKey, timeoutMs, plan } = request;
+    const { appId, name, tags, definition, idempotencyKey, timeoutMs, functionInput } = request;
     // Before the container, so that a container is never without a record.
     const record = store.sandboxes.put({
       id: newIdentifier("sb"),
       taskId: newIdentifier("ta"),
       ...{ appId, name, tags, definition, idempotencyKey, createdAtMs },
       deadlineMs: createdAtMs + timeoutMs,
+      ...(functionInput === undefined ? {} : { functionInput }),
     });
     const sandbox = new LiveSandbox(this.#context, record);
     this.#live.set(record.id, sandbox);
     try {
-      await sandbox.launch({ ...plan, sandboxId: record.id });
+      await sandbox.launch({ ...request.plan, sandboxId: record.id });
     } catch (error) {
       this.#forget(sandbox);
       throw error;

@@ -273,6 +273,82 @@ export namespace NetworkAccessNetworkAccessType {
   export type UNRECOGNIZED = typeof NetworkAccessNetworkAccessType.UNRECOGNIZED;
 }
 
+export const DataFormat = {
+  DATA_FORMAT_UNSPECIFIED: 0,
+  DATA_FORMAT_PICKLE: 1,
+  DATA_FORMAT_ASGI: 2,
+  DATA_FORMAT_GENERATOR_DONE: 3,
+  DATA_FORMAT_CBOR: 4,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type DataFormat = typeof DataFormat[keyof typeof DataFormat];
+
+export namespace DataFormat {
+  export type DATA_FORMAT_UNSPECIFIED = typeof DataFormat.DATA_FORMAT_UNSPECIFIED;
+  export type DATA_FORMAT_PICKLE = typeof DataFormat.DATA_FORMAT_PICKLE;
+  export type DATA_FORMAT_ASGI = typeof DataFormat.DATA_FORMAT_ASGI;
+  export type DATA_FORMAT_GENERATOR_DONE = typeof DataFormat.DATA_FORMAT_GENERATOR_DONE;
+  export type DATA_FORMAT_CBOR = typeof DataFormat.DATA_FORMAT_CBOR;
+  export type UNRECOGNIZED = typeof DataFormat.UNRECOGNIZED;
+}
+
+export const FunctionFunctionType = {
+  FUNCTION_TYPE_UNSPECIFIED: 0,
+  FUNCTION_TYPE_GENERATOR: 1,
+  FUNCTION_TYPE_FUNCTION: 2,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type FunctionFunctionType = typeof FunctionFunctionType[keyof typeof FunctionFunctionType];
+
+export namespace FunctionFunctionType {
+  export type FUNCTION_TYPE_UNSPECIFIED = typeof FunctionFunctionType.FUNCTION_TYPE_UNSPECIFIED;
+  export type FUNCTION_TYPE_GENERATOR = typeof FunctionFunctionType.FUNCTION_TYPE_GENERATOR;
+  export type FUNCTION_TYPE_FUNCTION = typeof FunctionFunctionType.FUNCTION_TYPE_FUNCTION;
+  export type UNRECOGNIZED = typeof FunctionFunctionType.UNRECOGNIZED;
+}
+
+export const FunctionCallType = {
+  FUNCTION_CALL_TYPE_UNSPECIFIED: 0,
+  FUNCTION_CALL_TYPE_UNARY: 1,
+  FUNCTION_CALL_TYPE_MAP: 2,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type FunctionCallType = typeof FunctionCallType[keyof typeof FunctionCallType];
+
+export namespace FunctionCallType {
+  export type FUNCTION_CALL_TYPE_UNSPECIFIED = typeof FunctionCallType.FUNCTION_CALL_TYPE_UNSPECIFIED;
+  export type FUNCTION_CALL_TYPE_UNARY = typeof FunctionCallType.FUNCTION_CALL_TYPE_UNARY;
+  export type FUNCTION_CALL_TYPE_MAP = typeof FunctionCallType.FUNCTION_CALL_TYPE_MAP;
+  export type UNRECOGNIZED = typeof FunctionCallType.UNRECOGNIZED;
+}
+
+export const FunctionCallInvocationType = {
+  FUNCTION_CALL_INVOCATION_TYPE_UNSPECIFIED: 0,
+  FUNCTION_CALL_INVOCATION_TYPE_SYNC_LEGACY: 1,
+  FUNCTION_CALL_INVOCATION_TYPE_ASYNC_LEGACY: 2,
+  FUNCTION_CALL_INVOCATION_TYPE_ASYNC: 3,
+  FUNCTION_CALL_INVOCATION_TYPE_SYNC: 4,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type FunctionCallInvocationType = typeof FunctionCallInvocationType[keyof typeof FunctionCallInvocationType];
+
+export namespace FunctionCallInvocationType {
+  export type FUNCTION_CALL_INVOCATION_TYPE_UNSPECIFIED =
+    typeof FunctionCallInvocationType.FUNCTION_CALL_INVOCATION_TYPE_UNSPECIFIED;
+  export type FUNCTION_CALL_INVOCATION_TYPE_SYNC_LEGACY =
+    typeof FunctionCallInvocationType.FUNCTION_CALL_INVOCATION_TYPE_SYNC_LEGACY;
+  export type FUNCTION_CALL_INVOCATION_TYPE_ASYNC_LEGACY =
+    typeof FunctionCallInvocationType.FUNCTION_CALL_INVOCATION_TYPE_ASYNC_LEGACY;
+  export type FUNCTION_CALL_INVOCATION_TYPE_ASYNC =
+    typeof FunctionCallInvocationType.FUNCTION_CALL_INVOCATION_TYPE_ASYNC;
+  export type FUNCTION_CALL_INVOCATION_TYPE_SYNC = typeof FunctionCallInvocationType.FUNCTION_CALL_INVOCATION_TYPE_SYNC;
+  export type UNRECOGNIZED = typeof FunctionCallInvocationType.UNRECOGNIZED;
+}
+
 export interface AuthTokenGetRequest {
 }
 
@@ -942,6 +1018,147 @@ export interface SandboxTagsGetRequest {
 
 export interface SandboxTagsGetResponse {
   tags: SandboxTag[];
+}
+
+export interface FunctionMessage {
+  functionName: string;
+  imageId: string;
+  functionType: FunctionFunctionType;
+  resources: Resources | undefined;
+  secretIds: string[];
+  timeoutSecs: number;
+  volumeMounts: VolumeMount[];
+  blockNetwork: boolean;
+  schedulerPlacement: SchedulerPlacement | undefined;
+  experimentalOptions: { [key: string]: string };
+}
+
+export interface FunctionMessage_ExperimentalOptionsEntry {
+  key: string;
+  value: string;
+}
+
+export interface FunctionCreateRequest {
+  function: FunctionMessage | undefined;
+  appId: string;
+}
+
+export interface FunctionCreateResponse {
+  functionId: string;
+  handleMetadata: FunctionHandleMetadata | undefined;
+}
+
+export interface FunctionGetRequest {
+  appName: string;
+  objectTag: string;
+  environmentName: string;
+  appVersion: number;
+}
+
+export interface FunctionGetResponse {
+  functionId: string;
+  handleMetadata: FunctionHandleMetadata | undefined;
+}
+
+export interface FunctionHandleMetadata {
+  functionName: string;
+  functionType: FunctionFunctionType;
+  maxObjectSizeBytes?: number | undefined;
+  supportedInputFormats: DataFormat[];
+  supportedOutputFormats: DataFormat[];
+  appId: string;
+}
+
+export interface FunctionInput {
+  args?: Buffer | undefined;
+  argsBlobId?: string | undefined;
+  dataFormat: DataFormat;
+}
+
+export interface FunctionPutInputsItem {
+  idx: number;
+  input: FunctionInput | undefined;
+}
+
+export interface FunctionPutInputsResponseItem {
+  idx: number;
+  inputId: string;
+  inputJwt: string;
+}
+
+export interface FunctionMapRequest {
+  functionId: string;
+  functionCallType: FunctionCallType;
+  pipelinedInputs: FunctionPutInputsItem[];
+  functionCallInvocationType: FunctionCallInvocationType;
+}
+
+export interface FunctionMapResponse {
+  functionCallId: string;
+  pipelinedInputs: FunctionPutInputsResponseItem[];
+  functionCallJwt: string;
+}
+
+export interface FunctionPutInputsRequest {
+  functionId: string;
+  functionCallId: string;
+  inputs: FunctionPutInputsItem[];
+}
+
+export interface FunctionPutInputsResponse {
+  inputs: FunctionPutInputsResponseItem[];
+}
+
+export interface FunctionRetryInputsItem {
+  inputJwt: string;
+  input: FunctionInput | undefined;
+  retryCount: number;
+}
+
+export interface FunctionRetryInputsRequest {
+  functionCallJwt: string;
+  inputs: FunctionRetryInputsItem[];
+}
+
+export interface FunctionRetryInputsResponse {
+  inputJwts: string[];
+}
+
+export interface FunctionGetOutputsRequest {
+  functionCallId: string;
+  maxValues: number;
+  timeout: number;
+  lastEntryId: string;
+}
+
+export interface FunctionGetOutputsItem {
+  result: GenericResult | undefined;
+  idx: number;
+  inputId: string;
+  dataFormat: DataFormat;
+  taskId: string;
+  outputCreatedAt: number;
+}
+
+export interface FunctionGetOutputsResponse {
+  idxs: number[];
+  outputs: FunctionGetOutputsItem[];
+  lastEntryId: string;
+  numUnfinishedInputs: number;
+}
+
+export interface FunctionCallFromIdRequest {
+  functionCallId: string;
+}
+
+export interface FunctionCallFromIdResponse {
+  functionCallId: string;
+  numInputs: number;
+}
+
+export interface FunctionCallCancelRequest {
+  functionCallId: string;
+  terminateContainers: boolean;
 }
 
 function createBaseAuthTokenGetRequest(): AuthTokenGetRequest {
@@ -9688,6 +9905,1944 @@ export const SandboxTagsGetResponse: MessageFns<SandboxTagsGetResponse> = {
   },
 };
 
+function createBaseFunctionMessage(): FunctionMessage {
+  return {
+    functionName: "",
+    imageId: "",
+    functionType: 0,
+    resources: undefined,
+    secretIds: [],
+    timeoutSecs: 0,
+    volumeMounts: [],
+    blockNetwork: false,
+    schedulerPlacement: undefined,
+    experimentalOptions: {},
+  };
+}
+
+export const FunctionMessage: MessageFns<FunctionMessage> = {
+  encode(message: FunctionMessage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.functionName !== "") {
+      writer.uint32(18).string(message.functionName);
+    }
+    if (message.imageId !== "") {
+      writer.uint32(34).string(message.imageId);
+    }
+    if (message.functionType !== 0) {
+      writer.uint32(64).int32(message.functionType);
+    }
+    if (message.resources !== undefined) {
+      Resources.encode(message.resources, writer.uint32(74).fork()).join();
+    }
+    for (const v of message.secretIds) {
+      writer.uint32(82).string(v!);
+    }
+    if (message.timeoutSecs !== 0) {
+      writer.uint32(168).uint32(message.timeoutSecs);
+    }
+    for (const v of message.volumeMounts) {
+      VolumeMount.encode(v!, writer.uint32(266).fork()).join();
+    }
+    if (message.blockNetwork !== false) {
+      writer.uint32(352).bool(message.blockNetwork);
+    }
+    if (message.schedulerPlacement !== undefined) {
+      SchedulerPlacement.encode(message.schedulerPlacement, writer.uint32(402).fork()).join();
+    }
+    globalThis.Object.entries(message.experimentalOptions).forEach(([key, value]: [string, string]) => {
+      FunctionMessage_ExperimentalOptionsEntry.encode({ key: key as any, value }, writer.uint32(650).fork()).join();
+    });
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FunctionMessage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFunctionMessage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.functionName = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.imageId = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.functionType = reader.int32() as any;
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.resources = Resources.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.secretIds.push(reader.string());
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.timeoutSecs = reader.uint32();
+            continue;
+          }
+          case 33: {
+            if (tag !== 266) {
+              break;
+            }
+
+            message.volumeMounts.push(VolumeMount.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 44: {
+            if (tag !== 352) {
+              break;
+            }
+
+            message.blockNetwork = reader.bool();
+            continue;
+          }
+          case 50: {
+            if (tag !== 402) {
+              break;
+            }
+
+            message.schedulerPlacement = SchedulerPlacement.decode(reader, reader.uint32());
+            continue;
+          }
+          case 81: {
+            if (tag !== 650) {
+              break;
+            }
+
+            const entry81 = FunctionMessage_ExperimentalOptionsEntry.decode(reader, reader.uint32());
+            if (entry81.value !== undefined) {
+              message.experimentalOptions[entry81.key] = entry81.value;
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FunctionMessage>): FunctionMessage {
+    return FunctionMessage.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FunctionMessage>): FunctionMessage {
+    const message = createBaseFunctionMessage();
+    message.functionName = object.functionName ?? "";
+    message.imageId = object.imageId ?? "";
+    message.functionType = object.functionType ?? 0;
+    message.resources = (object.resources !== undefined && object.resources !== null)
+      ? Resources.fromPartial(object.resources)
+      : undefined;
+    message.secretIds = object.secretIds?.map((e) => e) || [];
+    message.timeoutSecs = object.timeoutSecs ?? 0;
+    message.volumeMounts = object.volumeMounts?.map((e) => VolumeMount.fromPartial(e)) || [];
+    message.blockNetwork = object.blockNetwork ?? false;
+    message.schedulerPlacement = (object.schedulerPlacement !== undefined && object.schedulerPlacement !== null)
+      ? SchedulerPlacement.fromPartial(object.schedulerPlacement)
+      : undefined;
+    message.experimentalOptions = (globalThis.Object.entries(object.experimentalOptions ?? {}) as [string, string][])
+      .reduce((acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      }, {});
+    return message;
+  },
+};
+
+function createBaseFunctionMessage_ExperimentalOptionsEntry(): FunctionMessage_ExperimentalOptionsEntry {
+  return { key: "", value: "" };
+}
+
+export const FunctionMessage_ExperimentalOptionsEntry: MessageFns<FunctionMessage_ExperimentalOptionsEntry> = {
+  encode(message: FunctionMessage_ExperimentalOptionsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FunctionMessage_ExperimentalOptionsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFunctionMessage_ExperimentalOptionsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FunctionMessage_ExperimentalOptionsEntry>): FunctionMessage_ExperimentalOptionsEntry {
+    return FunctionMessage_ExperimentalOptionsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FunctionMessage_ExperimentalOptionsEntry>): FunctionMessage_ExperimentalOptionsEntry {
+    const message = createBaseFunctionMessage_ExperimentalOptionsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseFunctionCreateRequest(): FunctionCreateRequest {
+  return { function: undefined, appId: "" };
+}
+
+export const FunctionCreateRequest: MessageFns<FunctionCreateRequest> = {
+  encode(message: FunctionCreateRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.function !== undefined) {
+      FunctionMessage.encode(message.function, writer.uint32(10).fork()).join();
+    }
+    if (message.appId !== "") {
+      writer.uint32(18).string(message.appId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FunctionCreateRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFunctionCreateRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.function = FunctionMessage.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.appId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FunctionCreateRequest>): FunctionCreateRequest {
+    return FunctionCreateRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FunctionCreateRequest>): FunctionCreateRequest {
+    const message = createBaseFunctionCreateRequest();
+    message.function = (object.function !== undefined && object.function !== null)
+      ? FunctionMessage.fromPartial(object.function)
+      : undefined;
+    message.appId = object.appId ?? "";
+    return message;
+  },
+};
+
+function createBaseFunctionCreateResponse(): FunctionCreateResponse {
+  return { functionId: "", handleMetadata: undefined };
+}
+
+export const FunctionCreateResponse: MessageFns<FunctionCreateResponse> = {
+  encode(message: FunctionCreateResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.functionId !== "") {
+      writer.uint32(10).string(message.functionId);
+    }
+    if (message.handleMetadata !== undefined) {
+      FunctionHandleMetadata.encode(message.handleMetadata, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FunctionCreateResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFunctionCreateResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.functionId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.handleMetadata = FunctionHandleMetadata.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FunctionCreateResponse>): FunctionCreateResponse {
+    return FunctionCreateResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FunctionCreateResponse>): FunctionCreateResponse {
+    const message = createBaseFunctionCreateResponse();
+    message.functionId = object.functionId ?? "";
+    message.handleMetadata = (object.handleMetadata !== undefined && object.handleMetadata !== null)
+      ? FunctionHandleMetadata.fromPartial(object.handleMetadata)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseFunctionGetRequest(): FunctionGetRequest {
+  return { appName: "", objectTag: "", environmentName: "", appVersion: 0 };
+}
+
+export const FunctionGetRequest: MessageFns<FunctionGetRequest> = {
+  encode(message: FunctionGetRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.appName !== "") {
+      writer.uint32(10).string(message.appName);
+    }
+    if (message.objectTag !== "") {
+      writer.uint32(18).string(message.objectTag);
+    }
+    if (message.environmentName !== "") {
+      writer.uint32(34).string(message.environmentName);
+    }
+    if (message.appVersion !== 0) {
+      writer.uint32(40).int32(message.appVersion);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FunctionGetRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFunctionGetRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.appName = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.objectTag = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.environmentName = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.appVersion = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FunctionGetRequest>): FunctionGetRequest {
+    return FunctionGetRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FunctionGetRequest>): FunctionGetRequest {
+    const message = createBaseFunctionGetRequest();
+    message.appName = object.appName ?? "";
+    message.objectTag = object.objectTag ?? "";
+    message.environmentName = object.environmentName ?? "";
+    message.appVersion = object.appVersion ?? 0;
+    return message;
+  },
+};
+
+function createBaseFunctionGetResponse(): FunctionGetResponse {
+  return { functionId: "", handleMetadata: undefined };
+}
+
+export const FunctionGetResponse: MessageFns<FunctionGetResponse> = {
+  encode(message: FunctionGetResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.functionId !== "") {
+      writer.uint32(10).string(message.functionId);
+    }
+    if (message.handleMetadata !== undefined) {
+      FunctionHandleMetadata.encode(message.handleMetadata, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FunctionGetResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFunctionGetResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.functionId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.handleMetadata = FunctionHandleMetadata.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FunctionGetResponse>): FunctionGetResponse {
+    return FunctionGetResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FunctionGetResponse>): FunctionGetResponse {
+    const message = createBaseFunctionGetResponse();
+    message.functionId = object.functionId ?? "";
+    message.handleMetadata = (object.handleMetadata !== undefined && object.handleMetadata !== null)
+      ? FunctionHandleMetadata.fromPartial(object.handleMetadata)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseFunctionHandleMetadata(): FunctionHandleMetadata {
+  return {
+    functionName: "",
+    functionType: 0,
+    maxObjectSizeBytes: undefined,
+    supportedInputFormats: [],
+    supportedOutputFormats: [],
+    appId: "",
+  };
+}
+
+export const FunctionHandleMetadata: MessageFns<FunctionHandleMetadata> = {
+  encode(message: FunctionHandleMetadata, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.functionName !== "") {
+      writer.uint32(18).string(message.functionName);
+    }
+    if (message.functionType !== 0) {
+      writer.uint32(64).int32(message.functionType);
+    }
+    if (message.maxObjectSizeBytes !== undefined) {
+      writer.uint32(384).uint64(message.maxObjectSizeBytes);
+    }
+    if (message.supportedInputFormats.length !== 0) {
+      writer.uint32(402).fork();
+      for (const v of message.supportedInputFormats) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.supportedOutputFormats.length !== 0) {
+      writer.uint32(410).fork();
+      for (const v of message.supportedOutputFormats) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.appId !== "") {
+      writer.uint32(418).string(message.appId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FunctionHandleMetadata {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFunctionHandleMetadata();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.functionName = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.functionType = reader.int32() as any;
+            continue;
+          }
+          case 48: {
+            if (tag !== 384) {
+              break;
+            }
+
+            message.maxObjectSizeBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 50: {
+            if (tag === 400) {
+              message.supportedInputFormats.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 402) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.supportedInputFormats.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 51: {
+            if (tag === 408) {
+              message.supportedOutputFormats.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 410) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.supportedOutputFormats.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 52: {
+            if (tag !== 418) {
+              break;
+            }
+
+            message.appId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FunctionHandleMetadata>): FunctionHandleMetadata {
+    return FunctionHandleMetadata.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FunctionHandleMetadata>): FunctionHandleMetadata {
+    const message = createBaseFunctionHandleMetadata();
+    message.functionName = object.functionName ?? "";
+    message.functionType = object.functionType ?? 0;
+    message.maxObjectSizeBytes = object.maxObjectSizeBytes ?? undefined;
+    message.supportedInputFormats = object.supportedInputFormats?.map((e) => e) || [];
+    message.supportedOutputFormats = object.supportedOutputFormats?.map((e) => e) || [];
+    message.appId = object.appId ?? "";
+    return message;
+  },
+};
+
+function createBaseFunctionInput(): FunctionInput {
+  return { args: undefined, argsBlobId: undefined, dataFormat: 0 };
+}
+
+export const FunctionInput: MessageFns<FunctionInput> = {
+  encode(message: FunctionInput, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.args !== undefined) {
+      writer.uint32(10).bytes(message.args);
+    }
+    if (message.argsBlobId !== undefined) {
+      writer.uint32(58).string(message.argsBlobId);
+    }
+    if (message.dataFormat !== 0) {
+      writer.uint32(80).int32(message.dataFormat);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FunctionInput {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFunctionInput();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.args = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.argsBlobId = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.dataFormat = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FunctionInput>): FunctionInput {
+    return FunctionInput.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FunctionInput>): FunctionInput {
+    const message = createBaseFunctionInput();
+    message.args = object.args ?? undefined;
+    message.argsBlobId = object.argsBlobId ?? undefined;
+    message.dataFormat = object.dataFormat ?? 0;
+    return message;
+  },
+};
+
+function createBaseFunctionPutInputsItem(): FunctionPutInputsItem {
+  return { idx: 0, input: undefined };
+}
+
+export const FunctionPutInputsItem: MessageFns<FunctionPutInputsItem> = {
+  encode(message: FunctionPutInputsItem, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.idx !== 0) {
+      writer.uint32(8).int32(message.idx);
+    }
+    if (message.input !== undefined) {
+      FunctionInput.encode(message.input, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FunctionPutInputsItem {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFunctionPutInputsItem();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.idx = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.input = FunctionInput.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FunctionPutInputsItem>): FunctionPutInputsItem {
+    return FunctionPutInputsItem.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FunctionPutInputsItem>): FunctionPutInputsItem {
+    const message = createBaseFunctionPutInputsItem();
+    message.idx = object.idx ?? 0;
+    message.input = (object.input !== undefined && object.input !== null)
+      ? FunctionInput.fromPartial(object.input)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseFunctionPutInputsResponseItem(): FunctionPutInputsResponseItem {
+  return { idx: 0, inputId: "", inputJwt: "" };
+}
+
+export const FunctionPutInputsResponseItem: MessageFns<FunctionPutInputsResponseItem> = {
+  encode(message: FunctionPutInputsResponseItem, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.idx !== 0) {
+      writer.uint32(8).int32(message.idx);
+    }
+    if (message.inputId !== "") {
+      writer.uint32(18).string(message.inputId);
+    }
+    if (message.inputJwt !== "") {
+      writer.uint32(26).string(message.inputJwt);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FunctionPutInputsResponseItem {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFunctionPutInputsResponseItem();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.idx = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.inputId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.inputJwt = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FunctionPutInputsResponseItem>): FunctionPutInputsResponseItem {
+    return FunctionPutInputsResponseItem.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FunctionPutInputsResponseItem>): FunctionPutInputsResponseItem {
+    const message = createBaseFunctionPutInputsResponseItem();
+    message.idx = object.idx ?? 0;
+    message.inputId = object.inputId ?? "";
+    message.inputJwt = object.inputJwt ?? "";
+    return message;
+  },
+};
+
+function createBaseFunctionMapRequest(): FunctionMapRequest {
+  return { functionId: "", functionCallType: 0, pipelinedInputs: [], functionCallInvocationType: 0 };
+}
+
+export const FunctionMapRequest: MessageFns<FunctionMapRequest> = {
+  encode(message: FunctionMapRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.functionId !== "") {
+      writer.uint32(10).string(message.functionId);
+    }
+    if (message.functionCallType !== 0) {
+      writer.uint32(32).int32(message.functionCallType);
+    }
+    for (const v of message.pipelinedInputs) {
+      FunctionPutInputsItem.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.functionCallInvocationType !== 0) {
+      writer.uint32(48).int32(message.functionCallInvocationType);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FunctionMapRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFunctionMapRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.functionId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.functionCallType = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.pipelinedInputs.push(FunctionPutInputsItem.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.functionCallInvocationType = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FunctionMapRequest>): FunctionMapRequest {
+    return FunctionMapRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FunctionMapRequest>): FunctionMapRequest {
+    const message = createBaseFunctionMapRequest();
+    message.functionId = object.functionId ?? "";
+    message.functionCallType = object.functionCallType ?? 0;
+    message.pipelinedInputs = object.pipelinedInputs?.map((e) => FunctionPutInputsItem.fromPartial(e)) || [];
+    message.functionCallInvocationType = object.functionCallInvocationType ?? 0;
+    return message;
+  },
+};
+
+function createBaseFunctionMapResponse(): FunctionMapResponse {
+  return { functionCallId: "", pipelinedInputs: [], functionCallJwt: "" };
+}
+
+export const FunctionMapResponse: MessageFns<FunctionMapResponse> = {
+  encode(message: FunctionMapResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.functionCallId !== "") {
+      writer.uint32(10).string(message.functionCallId);
+    }
+    for (const v of message.pipelinedInputs) {
+      FunctionPutInputsResponseItem.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.functionCallJwt !== "") {
+      writer.uint32(34).string(message.functionCallJwt);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FunctionMapResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFunctionMapResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.functionCallId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pipelinedInputs.push(FunctionPutInputsResponseItem.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.functionCallJwt = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FunctionMapResponse>): FunctionMapResponse {
+    return FunctionMapResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FunctionMapResponse>): FunctionMapResponse {
+    const message = createBaseFunctionMapResponse();
+    message.functionCallId = object.functionCallId ?? "";
+    message.pipelinedInputs = object.pipelinedInputs?.map((e) => FunctionPutInputsResponseItem.fromPartial(e)) || [];
+    message.functionCallJwt = object.functionCallJwt ?? "";
+    return message;
+  },
+};
+
+function createBaseFunctionPutInputsRequest(): FunctionPutInputsRequest {
+  return { functionId: "", functionCallId: "", inputs: [] };
+}
+
+export const FunctionPutInputsRequest: MessageFns<FunctionPutInputsRequest> = {
+  encode(message: FunctionPutInputsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.functionId !== "") {
+      writer.uint32(10).string(message.functionId);
+    }
+    if (message.functionCallId !== "") {
+      writer.uint32(26).string(message.functionCallId);
+    }
+    for (const v of message.inputs) {
+      FunctionPutInputsItem.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FunctionPutInputsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFunctionPutInputsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.functionId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.functionCallId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.inputs.push(FunctionPutInputsItem.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FunctionPutInputsRequest>): FunctionPutInputsRequest {
+    return FunctionPutInputsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FunctionPutInputsRequest>): FunctionPutInputsRequest {
+    const message = createBaseFunctionPutInputsRequest();
+    message.functionId = object.functionId ?? "";
+    message.functionCallId = object.functionCallId ?? "";
+    message.inputs = object.inputs?.map((e) => FunctionPutInputsItem.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseFunctionPutInputsResponse(): FunctionPutInputsResponse {
+  return { inputs: [] };
+}
+
+export const FunctionPutInputsResponse: MessageFns<FunctionPutInputsResponse> = {
+  encode(message: FunctionPutInputsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.inputs) {
+      FunctionPutInputsResponseItem.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FunctionPutInputsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFunctionPutInputsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.inputs.push(FunctionPutInputsResponseItem.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FunctionPutInputsResponse>): FunctionPutInputsResponse {
+    return FunctionPutInputsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FunctionPutInputsResponse>): FunctionPutInputsResponse {
+    const message = createBaseFunctionPutInputsResponse();
+    message.inputs = object.inputs?.map((e) => FunctionPutInputsResponseItem.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseFunctionRetryInputsItem(): FunctionRetryInputsItem {
+  return { inputJwt: "", input: undefined, retryCount: 0 };
+}
+
+export const FunctionRetryInputsItem: MessageFns<FunctionRetryInputsItem> = {
+  encode(message: FunctionRetryInputsItem, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.inputJwt !== "") {
+      writer.uint32(10).string(message.inputJwt);
+    }
+    if (message.input !== undefined) {
+      FunctionInput.encode(message.input, writer.uint32(18).fork()).join();
+    }
+    if (message.retryCount !== 0) {
+      writer.uint32(24).uint32(message.retryCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FunctionRetryInputsItem {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFunctionRetryInputsItem();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.inputJwt = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.input = FunctionInput.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.retryCount = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FunctionRetryInputsItem>): FunctionRetryInputsItem {
+    return FunctionRetryInputsItem.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FunctionRetryInputsItem>): FunctionRetryInputsItem {
+    const message = createBaseFunctionRetryInputsItem();
+    message.inputJwt = object.inputJwt ?? "";
+    message.input = (object.input !== undefined && object.input !== null)
+      ? FunctionInput.fromPartial(object.input)
+      : undefined;
+    message.retryCount = object.retryCount ?? 0;
+    return message;
+  },
+};
+
+function createBaseFunctionRetryInputsRequest(): FunctionRetryInputsRequest {
+  return { functionCallJwt: "", inputs: [] };
+}
+
+export const FunctionRetryInputsRequest: MessageFns<FunctionRetryInputsRequest> = {
+  encode(message: FunctionRetryInputsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.functionCallJwt !== "") {
+      writer.uint32(10).string(message.functionCallJwt);
+    }
+    for (const v of message.inputs) {
+      FunctionRetryInputsItem.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FunctionRetryInputsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFunctionRetryInputsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.functionCallJwt = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.inputs.push(FunctionRetryInputsItem.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FunctionRetryInputsRequest>): FunctionRetryInputsRequest {
+    return FunctionRetryInputsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FunctionRetryInputsRequest>): FunctionRetryInputsRequest {
+    const message = createBaseFunctionRetryInputsRequest();
+    message.functionCallJwt = object.functionCallJwt ?? "";
+    message.inputs = object.inputs?.map((e) => FunctionRetryInputsItem.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseFunctionRetryInputsResponse(): FunctionRetryInputsResponse {
+  return { inputJwts: [] };
+}
+
+export const FunctionRetryInputsResponse: MessageFns<FunctionRetryInputsResponse> = {
+  encode(message: FunctionRetryInputsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.inputJwts) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FunctionRetryInputsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFunctionRetryInputsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.inputJwts.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FunctionRetryInputsResponse>): FunctionRetryInputsResponse {
+    return FunctionRetryInputsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FunctionRetryInputsResponse>): FunctionRetryInputsResponse {
+    const message = createBaseFunctionRetryInputsResponse();
+    message.inputJwts = object.inputJwts?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseFunctionGetOutputsRequest(): FunctionGetOutputsRequest {
+  return { functionCallId: "", maxValues: 0, timeout: 0, lastEntryId: "" };
+}
+
+export const FunctionGetOutputsRequest: MessageFns<FunctionGetOutputsRequest> = {
+  encode(message: FunctionGetOutputsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.functionCallId !== "") {
+      writer.uint32(10).string(message.functionCallId);
+    }
+    if (message.maxValues !== 0) {
+      writer.uint32(16).int32(message.maxValues);
+    }
+    if (message.timeout !== 0) {
+      writer.uint32(29).float(message.timeout);
+    }
+    if (message.lastEntryId !== "") {
+      writer.uint32(50).string(message.lastEntryId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FunctionGetOutputsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFunctionGetOutputsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.functionCallId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.maxValues = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 29) {
+              break;
+            }
+
+            message.timeout = reader.float();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.lastEntryId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FunctionGetOutputsRequest>): FunctionGetOutputsRequest {
+    return FunctionGetOutputsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FunctionGetOutputsRequest>): FunctionGetOutputsRequest {
+    const message = createBaseFunctionGetOutputsRequest();
+    message.functionCallId = object.functionCallId ?? "";
+    message.maxValues = object.maxValues ?? 0;
+    message.timeout = object.timeout ?? 0;
+    message.lastEntryId = object.lastEntryId ?? "";
+    return message;
+  },
+};
+
+function createBaseFunctionGetOutputsItem(): FunctionGetOutputsItem {
+  return { result: undefined, idx: 0, inputId: "", dataFormat: 0, taskId: "", outputCreatedAt: 0 };
+}
+
+export const FunctionGetOutputsItem: MessageFns<FunctionGetOutputsItem> = {
+  encode(message: FunctionGetOutputsItem, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.result !== undefined) {
+      GenericResult.encode(message.result, writer.uint32(10).fork()).join();
+    }
+    if (message.idx !== 0) {
+      writer.uint32(16).int32(message.idx);
+    }
+    if (message.inputId !== "") {
+      writer.uint32(26).string(message.inputId);
+    }
+    if (message.dataFormat !== 0) {
+      writer.uint32(40).int32(message.dataFormat);
+    }
+    if (message.taskId !== "") {
+      writer.uint32(50).string(message.taskId);
+    }
+    if (message.outputCreatedAt !== 0) {
+      writer.uint32(65).double(message.outputCreatedAt);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FunctionGetOutputsItem {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFunctionGetOutputsItem();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.result = GenericResult.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.idx = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.inputId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.dataFormat = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 65) {
+              break;
+            }
+
+            message.outputCreatedAt = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FunctionGetOutputsItem>): FunctionGetOutputsItem {
+    return FunctionGetOutputsItem.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FunctionGetOutputsItem>): FunctionGetOutputsItem {
+    const message = createBaseFunctionGetOutputsItem();
+    message.result = (object.result !== undefined && object.result !== null)
+      ? GenericResult.fromPartial(object.result)
+      : undefined;
+    message.idx = object.idx ?? 0;
+    message.inputId = object.inputId ?? "";
+    message.dataFormat = object.dataFormat ?? 0;
+    message.taskId = object.taskId ?? "";
+    message.outputCreatedAt = object.outputCreatedAt ?? 0;
+    return message;
+  },
+};
+
+function createBaseFunctionGetOutputsResponse(): FunctionGetOutputsResponse {
+  return { idxs: [], outputs: [], lastEntryId: "", numUnfinishedInputs: 0 };
+}
+
+export const FunctionGetOutputsResponse: MessageFns<FunctionGetOutputsResponse> = {
+  encode(message: FunctionGetOutputsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.idxs.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.idxs) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    for (const v of message.outputs) {
+      FunctionGetOutputsItem.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.lastEntryId !== "") {
+      writer.uint32(42).string(message.lastEntryId);
+    }
+    if (message.numUnfinishedInputs !== 0) {
+      writer.uint32(48).int32(message.numUnfinishedInputs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FunctionGetOutputsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFunctionGetOutputsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 3: {
+            if (tag === 24) {
+              message.idxs.push(reader.int32());
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.idxs.push(reader.int32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.outputs.push(FunctionGetOutputsItem.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.lastEntryId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.numUnfinishedInputs = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FunctionGetOutputsResponse>): FunctionGetOutputsResponse {
+    return FunctionGetOutputsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FunctionGetOutputsResponse>): FunctionGetOutputsResponse {
+    const message = createBaseFunctionGetOutputsResponse();
+    message.idxs = object.idxs?.map((e) => e) || [];
+    message.outputs = object.outputs?.map((e) => FunctionGetOutputsItem.fromPartial(e)) || [];
+    message.lastEntryId = object.lastEntryId ?? "";
+    message.numUnfinishedInputs = object.numUnfinishedInputs ?? 0;
+    return message;
+  },
+};
+
+function createBaseFunctionCallFromIdRequest(): FunctionCallFromIdRequest {
+  return { functionCallId: "" };
+}
+
+export const FunctionCallFromIdRequest: MessageFns<FunctionCallFromIdRequest> = {
+  encode(message: FunctionCallFromIdRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.functionCallId !== "") {
+      writer.uint32(10).string(message.functionCallId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FunctionCallFromIdRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFunctionCallFromIdRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.functionCallId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FunctionCallFromIdRequest>): FunctionCallFromIdRequest {
+    return FunctionCallFromIdRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FunctionCallFromIdRequest>): FunctionCallFromIdRequest {
+    const message = createBaseFunctionCallFromIdRequest();
+    message.functionCallId = object.functionCallId ?? "";
+    return message;
+  },
+};
+
+function createBaseFunctionCallFromIdResponse(): FunctionCallFromIdResponse {
+  return { functionCallId: "", numInputs: 0 };
+}
+
+export const FunctionCallFromIdResponse: MessageFns<FunctionCallFromIdResponse> = {
+  encode(message: FunctionCallFromIdResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.functionCallId !== "") {
+      writer.uint32(10).string(message.functionCallId);
+    }
+    if (message.numInputs !== 0) {
+      writer.uint32(16).int32(message.numInputs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FunctionCallFromIdResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFunctionCallFromIdResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.functionCallId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.numInputs = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FunctionCallFromIdResponse>): FunctionCallFromIdResponse {
+    return FunctionCallFromIdResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FunctionCallFromIdResponse>): FunctionCallFromIdResponse {
+    const message = createBaseFunctionCallFromIdResponse();
+    message.functionCallId = object.functionCallId ?? "";
+    message.numInputs = object.numInputs ?? 0;
+    return message;
+  },
+};
+
+function createBaseFunctionCallCancelRequest(): FunctionCallCancelRequest {
+  return { functionCallId: "", terminateContainers: false };
+}
+
+export const FunctionCallCancelRequest: MessageFns<FunctionCallCancelRequest> = {
+  encode(message: FunctionCallCancelRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.functionCallId !== "") {
+      writer.uint32(10).string(message.functionCallId);
+    }
+    if (message.terminateContainers !== false) {
+      writer.uint32(16).bool(message.terminateContainers);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FunctionCallCancelRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFunctionCallCancelRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.functionCallId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.terminateContainers = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FunctionCallCancelRequest>): FunctionCallCancelRequest {
+    return FunctionCallCancelRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FunctionCallCancelRequest>): FunctionCallCancelRequest {
+    const message = createBaseFunctionCallCancelRequest();
+    message.functionCallId = object.functionCallId ?? "";
+    message.terminateContainers = object.terminateContainers ?? false;
+    return message;
+  },
+};
+
 export type ModalClientDefinition = typeof ModalClientDefinition;
 export const ModalClientDefinition = {
   name: "ModalClient",
@@ -9922,6 +12077,71 @@ export const ModalClientDefinition = {
       responseStream: false,
       options: {},
     },
+    /** Functions: look-up and calls, and FunctionCreate, with which a Function is registered here */
+    functionCreate: {
+      name: "FunctionCreate",
+      requestType: FunctionCreateRequest as typeof FunctionCreateRequest,
+      requestStream: false,
+      responseType: FunctionCreateResponse as typeof FunctionCreateResponse,
+      responseStream: false,
+      options: {},
+    },
+    functionGet: {
+      name: "FunctionGet",
+      requestType: FunctionGetRequest as typeof FunctionGetRequest,
+      requestStream: false,
+      responseType: FunctionGetResponse as typeof FunctionGetResponse,
+      responseStream: false,
+      options: {},
+    },
+    functionMap: {
+      name: "FunctionMap",
+      requestType: FunctionMapRequest as typeof FunctionMapRequest,
+      requestStream: false,
+      responseType: FunctionMapResponse as typeof FunctionMapResponse,
+      responseStream: false,
+      options: {},
+    },
+    functionPutInputs: {
+      name: "FunctionPutInputs",
+      requestType: FunctionPutInputsRequest as typeof FunctionPutInputsRequest,
+      requestStream: false,
+      responseType: FunctionPutInputsResponse as typeof FunctionPutInputsResponse,
+      responseStream: false,
+      options: {},
+    },
+    functionRetryInputs: {
+      name: "FunctionRetryInputs",
+      requestType: FunctionRetryInputsRequest as typeof FunctionRetryInputsRequest,
+      requestStream: false,
+      responseType: FunctionRetryInputsResponse as typeof FunctionRetryInputsResponse,
+      responseStream: false,
+      options: {},
+    },
+    functionGetOutputs: {
+      name: "FunctionGetOutputs",
+      requestType: FunctionGetOutputsRequest as typeof FunctionGetOutputsRequest,
+      requestStream: false,
+      responseType: FunctionGetOutputsResponse as typeof FunctionGetOutputsResponse,
+      responseStream: false,
+      options: {},
+    },
+    functionCallFromId: {
+      name: "FunctionCallFromId",
+      requestType: FunctionCallFromIdRequest as typeof FunctionCallFromIdRequest,
+      requestStream: false,
+      responseType: FunctionCallFromIdResponse as typeof FunctionCallFromIdResponse,
+      responseStream: false,
+      options: {},
+    },
+    functionCallCancel: {
+      name: "FunctionCallCancel",
+      requestType: FunctionCallCancelRequest as typeof FunctionCallCancelRequest,
+      requestStream: false,
+      responseType: Empty as typeof Empty,
+      responseStream: false,
+      options: {},
+    },
     /** Sandboxes on the V1 backend: only what the SDK asks as a fallback */
     sandboxGetFromName: {
       name: "SandboxGetFromName",
@@ -10037,6 +12257,39 @@ export interface ModalClientServiceImplementation<CallContextExt = {}> {
     request: SandboxTagsGetRequest,
     context: CallContext & CallContextExt,
   ): Promise<DeepPartial<SandboxTagsGetResponse>>;
+  /** Functions: look-up and calls, and FunctionCreate, with which a Function is registered here */
+  functionCreate(
+    request: FunctionCreateRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<FunctionCreateResponse>>;
+  functionGet(
+    request: FunctionGetRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<FunctionGetResponse>>;
+  functionMap(
+    request: FunctionMapRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<FunctionMapResponse>>;
+  functionPutInputs(
+    request: FunctionPutInputsRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<FunctionPutInputsResponse>>;
+  functionRetryInputs(
+    request: FunctionRetryInputsRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<FunctionRetryInputsResponse>>;
+  functionGetOutputs(
+    request: FunctionGetOutputsRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<FunctionGetOutputsResponse>>;
+  functionCallFromId(
+    request: FunctionCallFromIdRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<FunctionCallFromIdResponse>>;
+  functionCallCancel(
+    request: FunctionCallCancelRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<Empty>>;
   /** Sandboxes on the V1 backend: only what the SDK asks as a fallback */
   sandboxGetFromName(
     request: SandboxGetFromNameRequest,
@@ -10147,6 +12400,39 @@ export interface ModalClientClient<CallOptionsExt = {}> {
     request: DeepPartial<SandboxTagsGetRequest>,
     options?: CallOptions & CallOptionsExt,
   ): Promise<SandboxTagsGetResponse>;
+  /** Functions: look-up and calls, and FunctionCreate, with which a Function is registered here */
+  functionCreate(
+    request: DeepPartial<FunctionCreateRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<FunctionCreateResponse>;
+  functionGet(
+    request: DeepPartial<FunctionGetRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<FunctionGetResponse>;
+  functionMap(
+    request: DeepPartial<FunctionMapRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<FunctionMapResponse>;
+  functionPutInputs(
+    request: DeepPartial<FunctionPutInputsRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<FunctionPutInputsResponse>;
+  functionRetryInputs(
+    request: DeepPartial<FunctionRetryInputsRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<FunctionRetryInputsResponse>;
+  functionGetOutputs(
+    request: DeepPartial<FunctionGetOutputsRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<FunctionGetOutputsResponse>;
+  functionCallFromId(
+    request: DeepPartial<FunctionCallFromIdRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<FunctionCallFromIdResponse>;
+  functionCallCancel(
+    request: DeepPartial<FunctionCallCancelRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<Empty>;
   /** Sandboxes on the V1 backend: only what the SDK asks as a fallback */
   sandboxGetFromName(
     request: DeepPartial<SandboxGetFromNameRequest>,

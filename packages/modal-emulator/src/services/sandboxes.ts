@@ -122,7 +122,11 @@ export function sandboxService(
   };
 }
 
-function newSandbox(
+/**
+ * What a request asks for, checked, with all that its container needs.
+ * @throws ServerError for what is not there, and for what is not served
+ */
+export function newSandbox(
   context: EmulatorContext,
   request: SandboxCreateV2Request,
   idempotencyKey: string,
@@ -221,7 +225,7 @@ function volumeBinds(
 }
 
 /** The result within the time, otherwise undefined. @throws AbortError when the caller has gone */
-async function resultWithin(
+export async function resultWithin(
   sandbox: LiveSandbox,
   timeoutS: number,
   signal: AbortSignal,
@@ -241,7 +245,8 @@ async function resultWithin(
   }
 }
 
-function genericResult({ outcome, exitCode, reason }: SandboxResult) {
+/** As Modal says how a sandbox ended. */
+export function genericResult({ outcome, exitCode, reason }: SandboxResult) {
   const status = {
     exited:
       exitCode === 0 ? GenericStatus.GENERIC_STATUS_SUCCESS : GenericStatus.GENERIC_STATUS_FAILURE,
@@ -271,6 +276,7 @@ function listed(
     request.beforeTimestamp === 0 || createdAtMs / 1000 < request.beforeTimestamp;
   return sandboxes
     .records()
+    .filter((record) => record.functionInput === undefined)
     .filter((record) => request.includeFinished || isRunning(record))
     .filter((record) => belongs(record) && isBefore(record))
     .filter(({ tags }) => request.tags.every((tag) => tags[tag.tagName] === tag.tagValue))

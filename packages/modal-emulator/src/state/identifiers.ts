@@ -3,7 +3,8 @@ import { createHash, randomBytes } from "node:crypto";
 const ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789";
 
 /** The kinds of identifiers that Modal's clients know by their prefix. */
-export type IdentifierPrefix = "ap" | "im" | "vo" | "st" | "sb" | "ta" | "en" | "rv";
+export type IdentifierPrefix =
+  "ap" | "im" | "vo" | "st" | "sb" | "ta" | "en" | "rv" | "fu" | "fc" | "in";
 
 /**
  * A new identifier, such as `im-4k2…`. The 26 characters after the prefix differ from the 22 of Modal's

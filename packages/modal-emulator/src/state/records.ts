@@ -60,6 +60,24 @@ export interface SecretRecord {
   readonly createdAtMs: number;
 }
 
+/** A deployed Function: what a call of it runs. */
+export interface FunctionRecord {
+  readonly id: string;
+  readonly appId: string;
+  readonly name: string;
+  /** Of one call: image, command, volumes, secrets by identifier, resources, time limit. */
+  readonly definition: Sandbox;
+}
+
+/** The part of a Function's call that a container runs. */
+export interface FunctionInputRecord {
+  readonly functionId: string;
+  readonly callId: string;
+  readonly inputId: string;
+  /** The caller's own number of the input. */
+  readonly index: number;
+}
+
 /** How a sandbox ended. `exitCode` is the entry point's own, where it ended by itself. */
 export interface SandboxResult {
   readonly outcome: "exited" | "terminated" | "timeout" | "lost";
@@ -84,6 +102,8 @@ export interface SandboxRecord {
   readonly createdAtMs: number;
   /** When the sandbox is ended as timed out. */
   readonly deadlineMs: number;
+  /** Of a container that runs an input of a Function: no sandbox for those who list them. */
+  readonly functionInput?: FunctionInputRecord;
   readonly readyAtMs?: number;
   /** Set before a stop is asked for, so that an end is told apart from an exit. */
   readonly ending?: "terminated" | "timeout";

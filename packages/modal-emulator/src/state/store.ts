@@ -6,6 +6,7 @@ import { Collection } from "./collection.ts";
 import type {
   AppRecord,
   BuildRecord,
+  FunctionRecord,
   ImageRecord,
   ImageTagRecord,
   SandboxRecord,
@@ -38,6 +39,7 @@ export class Store {
   readonly imageTags: Collection<ImageTagRecord>;
   readonly volumes: Collection<VolumeRecord>;
   readonly secrets: Collection<SecretRecord>;
+  readonly functions: Collection<FunctionRecord>;
   readonly sandboxes: Collection<SandboxRecord>;
   readonly #lock: DatabaseSync;
 
@@ -57,6 +59,7 @@ export class Store {
     this.imageTags = new Collection(join(directory, "image-tags"));
     this.volumes = new Collection(join(directory, "volumes"));
     this.secrets = new Collection(join(directory, "secrets"));
+    this.functions = new Collection(join(directory, "functions"));
     this.sandboxes = new Collection(join(directory, "sandboxes"));
   }
 
