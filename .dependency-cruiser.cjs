@@ -43,12 +43,18 @@ module.exports = {
       from: { path: parhelia },
       to: { path: "^packages/parhelia/container/", pathNot: "/protocol/" },
     },
-    // cli -> sandbox -> modal -> layers -> {volume, config} -> errors, units
+    // cli -> parity -> sandbox -> modal -> layers -> {volume, config} -> errors, units
     {
       name: "nothing-imports-cli",
       severity: "error",
       from: { path: parhelia, pathNot: `${parhelia}/cli/` },
       to: { path: `${parhelia}/cli/` },
+    },
+    {
+      name: "parity-only-from-cli",
+      severity: "error",
+      from: { path: parhelia, pathNot: `${parhelia}/(cli|parity)/` },
+      to: { path: `${parhelia}/parity/` },
     },
     {
       name: "sandbox-only-from-cli",

@@ -112,6 +112,11 @@ const PLANTS: readonly Plant[] = [
     text: 'import type { CommandContext } from "../cli/command.ts";\nexport type Planted = CommandContext;',
   },
   {
+    rule: "parity-only-from-cli",
+    file: `${parhelia}/sandbox/planted-parity.ts`,
+    text: 'import "../parity/planted-end.ts";',
+  },
+  {
     rule: "sandbox-only-from-cli",
     file: `${parhelia}/modal/planted-sandbox.ts`,
     text: 'import "../sandbox/planted-end.ts";',
@@ -158,7 +163,7 @@ const PLANT_ENDS: Readonly<Record<string, string>> = {
   [`${parhelia}/config/planted-circle-end.ts`]:
     'export { one } from "./planted-circle.ts";\nexport const other = 2;',
   ...Object.fromEntries(
-    ["sandbox", "modal", "layers", "volume", "config"].map((folder) => [
+    ["parity", "sandbox", "modal", "layers", "volume", "config"].map((folder) => [
       `${parhelia}/${folder}/planted-end.ts`,
       "export const end = 1;",
     ]),

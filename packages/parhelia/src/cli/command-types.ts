@@ -16,6 +16,11 @@ export interface SessionArgument {
   readonly name: string;
 }
 
+export interface DoctorArguments {
+  /** Undefined: this machine is checked, and no session. */
+  readonly name: string | undefined;
+}
+
 export interface UpArguments {
   /** Undefined: a readable name is made up. */
   readonly name: string | undefined;

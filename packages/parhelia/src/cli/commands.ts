@@ -3,6 +3,7 @@ import type { AnyCommandSpec } from "./command.ts";
 import { env, json, session, timeout } from "./command-options.ts";
 import type {
   BatchArguments,
+  DoctorArguments,
   ExecArguments,
   ExecOptions,
   JsonOption,
@@ -41,12 +42,17 @@ export const commands: readonly AnyCommandSpec[] = [
     examples: ["parhelia init"],
     load: () => import("./commands/init.ts"),
   }),
-  defineCommand<None, JsonOption>({
+  defineCommand<DoctorArguments, JsonOption>({
     name: "doctor",
-    summary: "check everything that the target needs, and say how to mend it",
-    arguments: {},
+    summary: "check everything that the target needs, or compare a session's Claude with yours",
+    arguments: {
+      name: {
+        kind: "optional",
+        description: "name of a session whose Claude Code is compared with the one on this machine",
+      },
+    },
     options: { json },
-    examples: ["parhelia doctor", "parhelia doctor --target modal --json"],
+    examples: ["parhelia doctor", "parhelia doctor --target modal --json", "parhelia doctor work"],
     load: () => import("./commands/doctor.ts"),
   }),
   defineCommand<UpArguments, UpOptions>({

@@ -65,6 +65,11 @@ export const otherVariables: readonly OtherVariable[] = [
       "Your own Claude Code configuration, which `parhelia doctor` checks and `parhelia sync` sends (`~/.claude`).",
   },
   {
+    name: "MCP_TIMEOUT",
+    description:
+      "How many ms `parhelia doctor NAME` waits for MCP servers, here and there (10000).",
+  },
+  {
     name: "CLAUDE_CODE_PLUGIN_CACHE_DIR",
     description: "Your plugins and marketplaces, where they are not in `plugins` below it.",
   },

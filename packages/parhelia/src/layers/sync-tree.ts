@@ -95,4 +95,6 @@ export interface CollectedConfiguration {
   readonly tree: SyncTree;
   readonly plan: SyncPlan;
   readonly pluginSources: readonly PluginSource[];
+  /** A path or a text of this machine with the paths that it has in a sandbox. */
+  inSandbox(text: string): string;
 }

@@ -25,6 +25,12 @@ export function changedFiles(manifest: SyncManifest, base: SyncManifest | undefi
     .map(([path]) => path);
 }
 
+/** The files in which two manifests differ: changed, added and removed ones. */
+export function differingFiles(manifest: SyncManifest, base: SyncManifest | undefined): string[] {
+  const removed = Object.keys(base?.files ?? {}).filter((path) => !(path in manifest.files));
+  return [...changedFiles(manifest, base), ...removed];
+}
+
 function missing(path: string): never {
   throw new RangeError(`no file ${path}`);
 }

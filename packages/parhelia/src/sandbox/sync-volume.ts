@@ -100,8 +100,8 @@ export async function pushTree(
   );
 }
 
-/** What the last sync brought. */
-async function readManifest(
+/** What the last sync brought to a volume; undefined before the first. */
+export async function readManifest(
   connection: Connection,
   volume: Volume,
 ): Promise<SyncManifest | undefined> {

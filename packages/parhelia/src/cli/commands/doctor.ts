@@ -6,17 +6,22 @@ import type { Check } from "../doctor/check.ts";
 import { checkClaudeConfiguration } from "../doctor/claude-configuration.ts";
 import { checkEngine } from "../doctor/engine.ts";
 import { checkDiskSpace, checkNode } from "../doctor/machine.ts";
+import { compareWithSession } from "../doctor/compare-with-session.ts";
 import { checkModalCredentials } from "../doctor/modal-credentials.ts";
 import { checkClock, checkNpmRegistry } from "../doctor/registry.ts";
 import type { CommandContext } from "../command.ts";
-import type { JsonOption, None } from "../command-types.ts";
+import type { DoctorArguments, JsonOption } from "../command-types.ts";
 
-/** `parhelia doctor`: checks all that the target needs. Status 1 when something of that fails. */
+/**
+ * `parhelia doctor`: checks all that the target needs; with the name of a session, compares its Claude Code with
+ * the user's own. Status 1 when something of that fails, or differs for no known reason.
+ */
 export async function run(
   context: CommandContext,
-  _args: None,
+  { name }: DoctorArguments,
   options: JsonOption,
 ): Promise<number> {
+  if (name !== undefined) return compareWithSession(context, name, options);
   const { check: configuration, target } = await checkConfiguration(context);
   const npm = { cwd: context.cwd, env: context.env };
   const ofTheTarget =

@@ -1,6 +1,7 @@
 import { styleText } from "node:util";
 import type { SyncItem, SyncItemKind, SyncPlan, SyncVerdict } from "../../layers/sync-tree.ts";
 import { formatBytes } from "../../units.ts";
+import { printable } from "../printable.ts";
 
 /** What each verdict means to a person, the gravest first. */
 const HEADINGS: Readonly<Record<SyncVerdict, string>> = {
@@ -84,11 +85,6 @@ function groupLines({ kind, detail, items }: Group): string[] {
     `  ${kind.padEnd(KIND_WIDTH)}  ${names.join(", ")}${more}${size}${said}`,
     ...rewrites.map(({ from, to }) => `  ${" ".repeat(KIND_WIDTH)}  ${from} → ${to}`),
   ].map(printable);
-}
-
-/** Names of files may hold anything, also what moves a terminal's cursor. */
-function printable(line: string): string {
-  return line.replaceAll(/\p{Control}/gu, "\uFFFD");
 }
 
 const KIND_WIDTH = "marketplace".length;

@@ -87,7 +87,8 @@ export function collectConfiguration(options: CollectOptions): CollectedConfigur
     if (registry !== undefined) collector.addContent(target, formatJson(registry));
   }
   cache.save();
-  return summarize(collector, items, [...ofMarketplaces.sources, ...ofPlugins.sources]);
+  const sent = summarize(collector, items, [...ofMarketplaces.sources, ...ofPlugins.sources]);
+  return { ...sent, inSandbox: (text) => paths.rewrite(text).text };
 }
 
 /** The directories that have another path in the sandbox, the inner ones besides the outer. */
@@ -125,7 +126,7 @@ function summarize(
   { tree }: FileCollector,
   items: readonly SyncItem[],
   pluginSources: readonly PluginSource[],
-): CollectedConfiguration {
+) {
   let sizeBytes = 0;
   for (const { size } of tree.values()) sizeBytes += size;
   return { tree, plan: { items, fileCount: tree.size, sizeBytes }, pluginSources };

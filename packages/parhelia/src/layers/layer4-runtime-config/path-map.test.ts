@@ -15,6 +15,7 @@ function mapOf(configDir = user.configDir): PathMap {
   paths.add(`${user.pluginsDir}/cache`, "plugins/cache");
   paths.add("/home/jörg m/bin/lint.sh", "config/claude/from-home/bin/lint.sh");
   paths.add("/srv/market place", "plugins/marketplaces/acme");
+  paths.add("/home/jörg m/my notes.md", "config/claude/from-home/my notes.md");
   return paths;
 }
 
@@ -32,6 +33,8 @@ describe("paths in texts", () => {
     ["Bash(/home/jörg m/bin/lint.sh:*)", "Bash(/vol/config/claude/from-home/bin/lint.sh:*)"],
     ["See /srv/market place.", "See /vol/plugins/marketplaces/acme."],
     ["--dir=/srv/market\\ place,x", "--dir=/vol/plugins/marketplaces/acme,x"],
+    ["@~/my\\ notes.md", "@/vol/config/claude/from-home/my\\ notes.md"],
+    ['"$HOME/my notes.md"', '"/vol/config/claude/from-home/my notes.md"'],
     ["file:///srv/market place/a", "file:///vol/plugins/marketplaces/acme/a"],
   ])("%s", (text, expected) => {
     expect(mapOf().rewrite(text).text).toBe(expected);

@@ -98,7 +98,12 @@ export class PathMap {
   #compile(): { expression: RegExp; targets: Map<string, string> } {
     const targets = new Map<string, string>();
     for (const [from, to] of this.#places) {
-      for (const spelling of this.#spellings(from)) targets.set(spelling, to);
+      for (const spelling of this.#spellings(from)) {
+        targets.set(spelling, to);
+        // Where a space stands behind a backslash, a bare one would end the path.
+        const escaped = withEscapedSpaces(spelling);
+        if (escaped !== spelling) targets.set(escaped, withEscapedSpaces(to));
+      }
     }
     const alternatives = [...targets.keys()]
       .sort((first, second) => second.length - first.length)
@@ -114,8 +119,12 @@ export class PathMap {
     const same = path === configDir && configDir === `${home}/.claude`;
     if (isWithin(path, home) && !same) spellings.push(...spelled(HOME_SPELLINGS, path, home));
     if (isWithin(path, configDir)) spellings.push(...spelled(CONFIG_SPELLINGS, path, configDir));
-    return spellings.flatMap((spelling) => [spelling, spelling.replaceAll(" ", "\\ ")]);
+    return spellings;
   }
+}
+
+function withEscapedSpaces(path: string): string {
+  return path.replaceAll(" ", "\\ ");
 }
 
 /** How texts spell the home directory. */
