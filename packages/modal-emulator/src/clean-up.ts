@@ -3,7 +3,9 @@ import { join } from "node:path";
 import type Docker from "dockerode";
 import { removeUnusedImages } from "./containers/base-image.ts";
 import { findEngine } from "./containers/engine.ts";
-import { imageRepository, INSTANCE_LABEL, KIND_LABEL, SANDBOX_LABEL } from "./containers/labels.ts";
+import { imageRepository, INSTANCE_LABEL, SANDBOX_LABEL } from "./containers/labels.ts";
+import { containerName } from "./containers/sandbox-container.ts";
+import { removeViews, settleViews } from "./containers/volume-views.ts";
 import { endEmulator } from "./launch.ts";
 import { readRecords } from "./state/collection.ts";
 import type {
@@ -72,7 +74,9 @@ export async function stopAll(stateDirectory: string): Promise<number> {
     const running = store.sandboxes.values().filter((sandbox) => sandbox.result === undefined);
     if (running.length === 0) return 0;
     const { docker } = await findEngine();
+    await stopSandboxes(docker, store.credentials.instance, running);
     await removeContainers(docker, store.credentials.instance);
+    await removeViews(docker, store.credentials.instance, () => false);
     for (const sandbox of running) {
       store.sandboxes.update(sandbox.id, {
         ending: "terminated",
@@ -102,11 +106,9 @@ export async function pruneState(stateDirectory: string, options: PruneOptions):
   try {
     const { docker } = await findEngine();
     const running = store.sandboxes.values().filter((sandbox) => sandbox.result === undefined);
-    removed.containers = await removeContainers(
-      docker,
-      store.credentials.instance,
-      new Set(running.map((sandbox) => sandbox.id)),
-    );
+    const keep = new Set(running.map((sandbox) => sandbox.id));
+    removed.containers = await removeContainers(docker, store.credentials.instance, keep);
+    await removeViews(docker, store.credentials.instance, (id) => keep.has(id));
     for (const sandbox of store.sandboxes.values()) {
       if (sandbox.result !== undefined) store.sandboxes.delete(sandbox.id);
     }
@@ -123,6 +125,21 @@ export async function pruneState(stateDirectory: string, options: PruneOptions):
   }
 }
 
+/** Ends sandboxes as `terminate` does: they have some time, and what they wrote is committed. */
+async function stopSandboxes(
+  docker: Docker,
+  instance: string,
+  running: readonly SandboxRecord[],
+): Promise<void> {
+  await Promise.all(
+    running.map(async ({ id, hasViews }) => {
+      const container = docker.getContainer(containerName(instance, id));
+      await ignoreStatus([304, 404], container.stop({ t: STOP_GRACE_S }));
+      if (hasViews) await settleViews(docker, instance, id, { commit: true });
+    }),
+  );
+}
+
 /** Removes this instance's containers but those of the sandboxes to keep. */
 async function removeContainers(
   docker: Docker,
@@ -135,11 +152,8 @@ async function removeContainers(
   });
   const unwanted = containers.filter(({ Labels }) => !keep.has(Labels[SANDBOX_LABEL] ?? ""));
   await Promise.all(
-    unwanted.map(async ({ Id, State, Labels }) => {
+    unwanted.map(async ({ Id }) => {
       const container = docker.getContainer(Id);
-      if (State === "running" && Labels[KIND_LABEL] === "sandbox") {
-        await ignoreStatus([304, 404], container.stop({ t: STOP_GRACE_S }));
-      }
       await ignoreStatus([404, 409], container.remove({ force: true, v: true }));
     }),
   );

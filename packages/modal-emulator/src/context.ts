@@ -7,6 +7,8 @@ export interface EmulatorContext {
   readonly store: Store;
   readonly engine: EngineConnection;
   readonly tokens: TokenIssuer;
+  /** Seconds between background commits of volumes. Undefined: sandboxes share a volume's files directly. */
+  readonly commitIntervalS: number | undefined;
   /** Where this emulator listens, once it does: `127.0.0.1:50051`. */
   readonly address: () => string;
   /** A line in the emulator's own log; never with anything of a request in it. */

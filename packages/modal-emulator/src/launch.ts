@@ -3,7 +3,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync } fr
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { readServerFile, type ServerFile } from "./server-file.ts";
+import { readServerFile, type ServerFile, type VolumeMode } from "./server-file.ts";
 import type { Credentials } from "./state/store.ts";
 
 const START_TIMEOUT_MS = 15_000;
@@ -27,6 +27,8 @@ export interface EnsureOptions {
   readonly program: string;
   /** The port that it has to listen on; default: the one it had before, or any free one. */
   readonly port?: number;
+  /** What sandboxes see of a volume. Default: as the emulator that runs has it, or directly. */
+  readonly volumes?: VolumeMode;
 }
 
 /** The emulator's process ended or did not answer in time; the message carries the end of its log. */
@@ -36,13 +38,16 @@ export class EmulatorStartError extends Error {
 
 /**
  * The emulator of the state directory: the one that runs, or a new process that outlives this one.
- * An emulator of another build is replaced; its sandboxes go on.
+ * An emulator of another build or with other volumes is replaced; its sandboxes go on.
  * @throws EmulatorStartError when it does not come up within 15 s
  */
 export async function ensureEmulator(options: EnsureOptions): Promise<EmulatorAccess> {
   const running = await findRunning(options.stateDirectory);
   if (running !== undefined) {
-    if (running.build === buildOf(options.program)) return access(options.stateDirectory, running);
+    const { program, volumes = running.volumes } = options;
+    if (running.build === buildOf(program) && running.volumes === volumes) {
+      return access(options.stateDirectory, running);
+    }
     await endEmulator(options.stateDirectory);
   }
   const child = spawnEmulator(options);
@@ -86,6 +91,7 @@ function spawnEmulator(options: EnsureOptions): ChildProcess {
   const log = openSync(logFile(options.stateDirectory), "a", 0o600);
   const args = [options.program, "serve", "--state", options.stateDirectory];
   if (options.port !== undefined) args.push("--port", String(options.port));
+  if (options.volumes !== undefined) args.push("--volumes", options.volumes);
   const child = spawn(process.execPath, args, {
     // A session of its own: it has to survive the terminal that this command was typed in.
     detached: true,

@@ -17,6 +17,8 @@ export interface ServeOptions {
   readonly build: string;
   /** Default: the port it had before, or any free one. */
   readonly port?: number;
+  /** Seconds between background commits of volumes. Default: sandboxes share a volume's files directly. */
+  readonly commitIntervalS?: number;
 }
 
 /**
@@ -31,6 +33,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     store,
     engine: new EngineConnection(),
     tokens: new TokenIssuer(store.credentials.signingKey),
+    commitIntervalS: options.commitIntervalS,
     address: () => address,
     log: (line) => process.stderr.write(`${new Date().toISOString()} ${line}\n`),
   };
@@ -45,7 +48,8 @@ export async function serve(options: ServeOptions): Promise<void> {
 
   const port = await listen(server, options.port ?? readServerFile(store.directory)?.port ?? 0);
   address = `127.0.0.1:${port}`;
-  writeServerFile(store, { pid: process.pid, port, build: options.build });
+  const volumes = options.commitIntervalS === undefined ? "direct" : "committed";
+  writeServerFile(store, { pid: process.pid, port, build: options.build, volumes });
   context.log(`serving ${store.directory} at ${address}`);
   // Neither delays the first request: both wait for the engine, which a request may not need.
   void sandboxes.recover();

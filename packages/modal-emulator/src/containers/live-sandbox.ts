@@ -4,6 +4,7 @@ import { ServerError, Status } from "nice-grpc";
 import type { EmulatorContext } from "../context.ts";
 import type { SandboxRecord, SandboxResult } from "../state/records.ts";
 import { backoffMs, waitForContainerEnd, type ContainerEnd } from "./container-watch.ts";
+import { isEngineGone } from "./engine-connection.ts";
 import { attachToContainer } from "./engine-attach.ts";
 import { ignoreStatus, withEngine } from "./engine-errors.ts";
 import { OffsetWriter, socketSink, type InputSink } from "./offset-writer.ts";
@@ -14,6 +15,7 @@ import {
   startSandboxContainer,
   type ContainerPlan,
 } from "./sandbox-container.ts";
+import { reloadViews, removeViews, settleViews } from "./volume-views.ts";
 import { SandboxExecs } from "./sandbox-execs.ts";
 import { SandboxOutput } from "./sandbox-output.ts";
 
@@ -101,6 +103,18 @@ export class LiveSandbox {
     if (result !== undefined || earlier !== undefined) return;
     this.#context.store.sandboxes.update(this.id, { ending });
     void this.#stop(ending);
+  }
+
+  /**
+   * Commits what the sandbox changed in its volumes, then loads what others committed.
+   * @throws ServerError FAILED_PRECONDITION where that failed
+   */
+  async reloadVolumes(): Promise<void> {
+    // Mounted directly, they are the same files in every sandbox: there is nothing to load.
+    if (!this.record.hasViews) return;
+    await withEngine(this.#context.engine, ({ docker }) =>
+      reloadViews(docker, this.#instance, this.id),
+    );
   }
 
   /**
@@ -195,6 +209,7 @@ export class LiveSandbox {
 
   async #finish(end: ContainerEnd): Promise<void> {
     const { record } = this;
+    await this.#settleViews(end);
     this.#context.store.sandboxes.update(this.id, { result: resultOf(end, record) });
     clearTimeout(this.#deadline);
     this.#over.abort();
@@ -205,6 +220,34 @@ export class LiveSandbox {
     // Left behind when the engine goes away now, and removed at the next start.
     const { docker } = await this.#context.engine.get();
     await removeContainer(docker, this.#containerName);
+    if (record.hasViews) await removeViews(docker, this.#instance, (id) => id !== this.id);
+  }
+
+  /** The last commit of the sandbox's volumes, through restarts of the engine. */
+  async #settleViews(end: ContainerEnd): Promise<void> {
+    const { hasViews, ending } = this.record;
+    if (!hasViews) return;
+    const { signal } = this.#over;
+    let commit = ending !== undefined || endedItself(end);
+    for (let failures = 0; ; failures++) {
+      try {
+        const { docker } = await this.#context.engine.get();
+        await settleViews(docker, this.#instance, this.id, { commit });
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof ServerError) {
+          this.#context.log(`sandbox ${this.id}: ${error.details}`);
+          commit = false; // as it is now, it would fail again
+        }
+        if (isEngineGone(error)) this.#context.engine.forget();
+        await delay(backoffMs(failures), undefined, { signal });
+      }
+    }
+  }
+
+  get #instance(): string {
+    return this.#context.store.credentials.instance;
   }
 
   async #stop(ending: "terminated" | "timeout"): Promise<void> {
@@ -232,6 +275,11 @@ export class LiveSandbox {
       return socketSink(socket, this.record.definition.ptyInfo?.enabled ?? false);
     });
   }
+}
+
+/** Whether the sandbox's command came to its end, rather than being killed: Modal commits only then. */
+function endedItself(end: ContainerEnd): boolean {
+  return end.kind === "exited" && !end.outOfMemory && end.exitCode !== KILLED;
 }
 
 function resultOf(end: ContainerEnd, record: SandboxRecord): SandboxResult {

@@ -7,16 +7,7 @@ import { attachToContainer } from "./engine-attach.ts";
 import { engineMessage, engineStatus, ignoreStatus } from "./engine-errors.ts";
 import type { Engine } from "./engine.ts";
 import { labels, SANDBOX_LABEL } from "./labels.ts";
-
-/** A volume's place in a sandbox. */
-export interface VolumeBind {
-  /** Name of the engine's volume; it is made where there is none. */
-  readonly engineVolume: string;
-  readonly mountPath: string;
-  readonly readOnly: boolean;
-  /** A folder of the volume to mount instead of all of it. Only engines from API 1.45 on can. */
-  readonly subPath: string | undefined;
-}
+import { openViews, removeViews, type OpeningViews, type VolumeBind } from "./volume-views.ts";
 
 /** What a sandbox's container is made from. */
 export interface ContainerPlan {
@@ -30,6 +21,8 @@ export interface ContainerPlan {
   readonly isTerminal: boolean;
   readonly hasNetwork: boolean;
   readonly volumes: readonly VolumeBind[];
+  /** Seconds between background commits of the sandbox's views. Undefined: it mounts the volumes directly. */
+  readonly commitIntervalS: number | undefined;
   readonly resources: ContainerResources;
 }
 
@@ -73,15 +66,21 @@ export async function startSandboxContainer(
     plan.resources.milliCpuMax === 0 ? 0 : coreCount(engine),
     ...plan.volumes.map(({ engineVolume }) => ensureVolume(engine, instance, engineVolume)),
   ]);
+  const views = await viewsOf(engine, instance, plan);
+  const mounts = views?.mounts ?? plan.volumes.map(mountSettings);
+  const facts = { trust, imageVariables, hostCores, mounts };
   for (;;) {
     const lacking = lackingFeatures(engine);
-    const options = containerOptions(instance, engine, plan, { trust, imageVariables, hostCores });
+    const options = containerOptions(instance, engine, plan, facts);
     try {
-      return await createAndStart(engine, options, trust);
+      return await createAndStart(engine, options, trust, views);
     } catch (error) {
       await removeContainer(engine.docker, containerName(instance, plan.sandboxId));
       const feature = missingFeature(error);
-      if (feature === undefined || lacking.has(feature)) throw explainStart(error);
+      if (feature === undefined || lacking.has(feature)) {
+        await removeViews(engine.docker, instance, (id) => id !== plan.sandboxId);
+        throw explainStart(error);
+      }
       lacking.add(feature); // and once more without
     }
   }
@@ -93,12 +92,25 @@ export async function removeContainer(docker: Docker, name: string): Promise<voi
   await ignoreStatus([404, 409], docker.getContainer(name).remove({ force: true, v: true }));
 }
 
+/** Undefined where the sandbox mounts its volumes directly, or has none. */
+async function viewsOf(
+  engine: Engine,
+  instance: string,
+  { sandboxId, engineTag, volumes, commitIntervalS }: ContainerPlan,
+): Promise<OpeningViews | undefined> {
+  if (commitIntervalS === undefined || volumes.length === 0) return undefined;
+  const plan = { sandboxId, engineTag, volumes, commitIntervalS };
+  return openViews(engine.docker, instance, plan);
+}
+
 async function createAndStart(
   engine: Engine,
   options: Docker.ContainerCreateOptions,
   trust: CaTrust,
+  views: OpeningViews | undefined,
 ): Promise<Duplex> {
   const container = await engine.docker.createContainer(options);
+  await views?.install(container);
   if (trust.binds.length === 0) await putCaBundle(container);
   const socket = await attachToContainer(container, "output");
   try {
@@ -114,13 +126,14 @@ interface EngineFacts {
   readonly trust: CaTrust;
   readonly imageVariables: ReadonlySet<string>;
   readonly hostCores: number;
+  readonly mounts: Docker.MountSettings[];
 }
 
 function containerOptions(
   instance: string,
   engine: Engine,
   plan: ContainerPlan,
-  { trust, imageVariables, hostCores }: EngineFacts,
+  { trust, imageVariables, hostCores, mounts }: EngineFacts,
 ): Docker.ContainerCreateOptions {
   const trustEnv = Object.entries(trust.env).filter(([name]) => !imageVariables.has(name));
   const env = { ...Object.fromEntries(trustEnv), ...plan.env };
@@ -140,7 +153,7 @@ function containerOptions(
     HostConfig: {
       Init: !lacking.has("init"),
       Binds: [...trust.binds],
-      Mounts: plan.volumes.map(mountSettings),
+      Mounts: mounts,
       NetworkMode: plan.hasNetwork ? "bridge" : "none",
       ...(plan.hasNetwork && !lacking.has("host-gateway")
         ? { ExtraHosts: ["host.docker.internal:host-gateway"] }

@@ -10,6 +10,7 @@ import { backoffMs } from "./container-watch.ts";
 import { withEngine } from "./engine-errors.ts";
 import { INSTANCE_LABEL, KIND_LABEL, SANDBOX_LABEL } from "./labels.ts";
 import { EXEC_DIRECTORY, LiveSandbox, OUTPUT_DIRECTORY } from "./live-sandbox.ts";
+import { removeViews } from "./volume-views.ts";
 import { removeContainer, type ContainerPlan } from "./sandbox-container.ts";
 
 /** What a new sandbox is to be. */
@@ -144,6 +145,7 @@ export class Sandboxes {
     const createdAtMs = Math.max(Date.now(), this.#lastCreatedAtMs + 1);
     this.#lastCreatedAtMs = createdAtMs;
     const { appId, name, tags, definition, idempotencyKey, timeoutMs, functionInput } = request;
+    const { commitIntervalS, volumes } = request.plan;
     // Before the container, so that a container is never without a record.
     const record = store.sandboxes.put({
       id: newIdentifier("sb"),
@@ -151,6 +153,7 @@ export class Sandboxes {
       ...{ appId, name, tags, definition, idempotencyKey, createdAtMs },
       deadlineMs: createdAtMs + timeoutMs,
       ...(functionInput === undefined ? {} : { functionInput }),
+      ...(commitIntervalS !== undefined && volumes.length > 0 ? { hasViews: true } : {}),
     });
     const sandbox = new LiveSandbox(this.#context, record);
     this.#live.set(record.id, sandbox);
@@ -218,5 +221,10 @@ export class Sandboxes {
       return record === undefined || (record.result?.endedAtMs ?? Infinity) < endedBeforeMs;
     });
     await Promise.all(strays.map(({ Id }) => removeContainer(docker, Id)));
+    const { instance } = store.credentials;
+    await removeViews(docker, instance, (id) => {
+      const record = store.sandboxes.get(id);
+      return record !== undefined && record.result === undefined;
+    });
   }
 }

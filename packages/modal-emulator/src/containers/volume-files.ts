@@ -7,6 +7,7 @@ import type { VolumeRecord } from "../state/records.ts";
 import { obtainImage } from "./base-image.ts";
 import { BuildLog } from "./build-log.ts";
 import { engineStatus, ignoreStatus, withEngine } from "./engine-errors.ts";
+import { STAGE } from "./keeper-scripts.ts";
 import { labels } from "./labels.ts";
 import { statPath, type PathKind, type PathStat } from "./path-stat.ts";
 
@@ -70,6 +71,7 @@ export class VolumeFiles {
       content.resume();
       const below = header.name.split("/").slice(1).join("/").replace(/\/$/, "");
       const isRoot = below === "";
+      if (root === "" && below.split("/", 1)[0] === STAGE) continue;
       if (isRoot ? header.type === "directory" : !recursive && below.includes("/")) continue;
       yield {
         path: posix.join(root, below),

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { ServerError, Status } from "nice-grpc";
 import type { LiveSandbox } from "../containers/live-sandbox.ts";
-import type { ContainerResources, VolumeBind } from "../containers/sandbox-container.ts";
+import type { ContainerResources } from "../containers/sandbox-container.ts";
 import { isRunning, type NewSandbox, type Sandboxes } from "../containers/sandboxes.ts";
+import type { VolumeBind } from "../containers/volume-views.ts";
 import { environmentName, type EmulatorContext } from "../context.ts";
 import {
   GenericResultGenericStatus as GenericStatus,
@@ -160,6 +161,7 @@ export function newSandbox(
       isTerminal: definition.ptyInfo?.enabled ?? false,
       hasNetwork: hasNetwork(definition),
       volumes: volumeBinds(context, definition, Number(engine.apiVersion)),
+      commitIntervalS: context.commitIntervalS,
       resources: containerResources(definition),
     },
   };
@@ -200,7 +202,7 @@ export function terminalVariables({ ptyInfo }: Pick<Sandbox, "ptyInfo">): Record
 }
 
 function volumeBinds(
-  { store }: EmulatorContext,
+  { store, commitIntervalS }: EmulatorContext,
   { volumeMounts }: Sandbox,
   apiVersion: number,
 ): VolumeBind[] {
@@ -209,7 +211,7 @@ function volumeBinds(
     if (volume === undefined) {
       throw new ServerError(Status.NOT_FOUND, `Volume '${volumeId}' not found`);
     }
-    if (subPath && apiVersion < SUB_PATH_API_VERSION) {
+    if (subPath && commitIntervalS === undefined && apiVersion < SUB_PATH_API_VERSION) {
       throw new ServerError(
         Status.UNIMPLEMENTED,
         `sub_path '${subPath}': this container engine (API ${apiVersion}) mounts whole volumes only; API ${SUB_PATH_API_VERSION} or newer can mount a folder of one`,

@@ -122,11 +122,10 @@ export function taskRouterService(
       }
     },
 
-    taskReloadVolumes: ({ taskId, containerId }) => {
+    taskReloadVolumes: async ({ taskId, containerId }) => {
       refuseSidecar(containerId);
-      // The engine's volumes are the same files in every sandbox: there is nothing to load.
-      runningTask(sandboxes, taskId);
-      return Promise.resolve({});
+      await runningTask(sandboxes, taskId).reloadVolumes();
+      return {};
     },
   };
 }

@@ -105,6 +105,8 @@ export interface SandboxRecord {
   /** Of a container that runs an input of a Function: no sandbox for those who list them. */
   readonly functionInput?: FunctionInputRecord;
   readonly readyAtMs?: number;
+  /** It has volumes, and sees copies of them (`containers/volume-views.ts`). */
+  readonly hasViews?: true;
   /** Set before a stop is asked for, so that an end is told apart from an exit. */
   readonly ending?: "terminated" | "timeout";
   readonly result?: SandboxResult;

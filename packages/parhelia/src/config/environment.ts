@@ -32,6 +32,11 @@ export const otherVariables: readonly OtherVariable[] = [
     description: "Path of the configuration file, as `--config` gives it.",
   },
   {
+    name: "PARHELIA_LOCAL_VOLUMES",
+    description:
+      "Target `local`: `committed` lets others see what a sandbox wrote after a commit and their reload, as on Modal; `direct` at once.",
+  },
+  {
     name: "PARHELIA_DEBUG",
     description: "`1` prints the stack of an error as well.",
   },

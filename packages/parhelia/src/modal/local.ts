@@ -8,6 +8,7 @@ import {
   ensureEmulator,
   findEmulator,
   type EmulatorAccess,
+  type EnsureOptions,
 } from "modal-emulator";
 import type {
   EngineCandidate,
@@ -15,7 +16,7 @@ import type {
   Removed,
   StateDescription,
 } from "modal-emulator/admin";
-import { SystemError } from "../errors.ts";
+import { SystemError, UserError } from "../errors.ts";
 
 export type { EmulatorAccess, EngineCandidate, Removed, StateDescription };
 
@@ -40,6 +41,7 @@ export async function ensureLocalEmulator(): Promise<EmulatorAccess> {
     return await ensureEmulator({
       stateDirectory: localStateDirectory(),
       program: emulatorProgram(),
+      ...localVolumes(),
     });
   } catch (error) {
     if (!(error instanceof EmulatorStartError)) throw error;
@@ -48,6 +50,19 @@ export async function ensureLocalEmulator(): Promise<EmulatorAccess> {
       cause: error,
     });
   }
+}
+
+/**
+ * What sandboxes on this machine see of the volume, by `PARHELIA_LOCAL_VOLUMES`: `committed`, as on Modal, or
+ * `direct`, which is quicker. Default: as the emulator that runs has it, otherwise direct.
+ */
+function localVolumes(env: NodeJS.ProcessEnv = process.env): Pick<EnsureOptions, "volumes"> {
+  const volumes = env["PARHELIA_LOCAL_VOLUMES"] || undefined;
+  if (volumes === undefined) return {};
+  if (volumes === "direct" || volumes === "committed") return { volumes };
+  throw new UserError(`PARHELIA_LOCAL_VOLUMES is '${volumes}'`, {
+    hint: "set it to `committed` (as on Modal) or `direct`, or unset it",
+  });
 }
 
 /** Loaded when it is asked for: it brings the engine's client, which no everyday command needs. */
