@@ -50,6 +50,7 @@ const CONTAINER_FILES = [
   "parhelia-container",
   "parhelia-exec",
   "parhelia-mcp-launcher",
+  "parhelia-metrics",
   "terminal/parhelia-attach",
   "terminal/parhelia-terminal",
   "tmux.conf",

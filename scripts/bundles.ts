@@ -93,6 +93,15 @@ export function mcpLauncherBundle(root: string): Bundle {
   };
 }
 
+/** The sandbox's metrics: apart, since init, which a user waits for, would read their library, too. */
+export function metricsBundle(root: string): Bundle {
+  return {
+    entries: [join(root, "packages/parhelia/container/metrics/main.ts")],
+    outdir: join(root, "packages/parhelia/dist/container"),
+    options: { ...SANDBOX_PROGRAM, ...LAZY, entryNames: "parhelia-metrics" },
+  };
+}
+
 /** Everything that `npm run build` bundles. */
 export function allBundles(root: string): Bundle[] {
   const parhelia = join(root, "packages/parhelia");
@@ -101,6 +110,7 @@ export function allBundles(root: string): Bundle[] {
     containerBundle(root),
     checkpointBundle(root),
     mcpLauncherBundle(root),
+    metricsBundle(root),
     {
       // Split, so that each command loads only what it uses.
       entries: [join(parhelia, "src/cli/main.ts")],

@@ -5,7 +5,12 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { expect, test } from "vitest";
 import type { Bundle } from "../../../scripts/bundles.ts";
-import { checkpointBundle, containerBundle, mcpLauncherBundle } from "../../../scripts/bundles.ts";
+import {
+  checkpointBundle,
+  containerBundle,
+  mcpLauncherBundle,
+  metricsBundle,
+} from "../../../scripts/bundles.ts";
 import * as paths from "./protocol/paths.ts";
 
 const container = dirname(fileURLToPath(import.meta.url));
@@ -52,11 +57,19 @@ test("D4: the MCP launcher is a bundle of its own, which Bun takes as it is", as
   expect(Buffer.byteLength(bundle)).toBeLessThan(500 * 1024);
 });
 
+test("D4: the metrics are a bundle of their own, which Bun takes as it is", async () => {
+  const bundle = await bundleOf(metricsBundle(join(container, "../../..")));
+  expect(bundle).toMatch(/^\/\/ @bun @bun-cjs\n/);
+  expect(bundle).not.toContain(join(container, "../../.."));
+  expect(Buffer.byteLength(bundle)).toBeLessThan(100 * 1024);
+});
+
 test("the scripts spell the same paths as the program", () => {
   const script = (name: string) => readFileSync(join(container, name), "utf8");
   expect(script("entrypoint.sh")).toContain(` ${paths.CONTAINER_PROGRAM} init\n`);
   expect(script("parhelia-container")).toContain(` ${paths.CONTAINER_BUNDLE} "$@"\n`);
   expect(script("parhelia-mcp-launcher")).toContain(` ${paths.MCP_LAUNCHER_BUNDLE} "$@"\n`);
+  expect(script("parhelia-metrics")).toContain(` ${paths.METRICS_BUNDLE} "$@"\n`);
   expect(script("parhelia-exec")).toContain(`\nrun_dir=${paths.RUN_DIR}\n`);
   expect(paths.SESSION_ENV_FILE).toBe(`${paths.RUN_DIR}/session.env`);
   expect(paths.EXEC_DIR).toBe(`${paths.RUN_DIR}/exec`);

@@ -5,7 +5,12 @@ import { VOLUME_ROOT } from "../../src/volume/layout.ts";
 import { becomeSandboxUser } from "../become-user.ts";
 import type { CheckpointReason, CheckpointResult } from "../protocol/checkpoint.ts";
 import { CHECKPOINT_REASONS } from "../protocol/checkpoint.ts";
-import { CHECKPOINT_MEMORY_DIR, SESSION_CLAUDE_DIR } from "../protocol/paths.ts";
+import {
+  CHECKPOINT_MEMORY_DIR,
+  LAST_CHECKPOINT_FILE,
+  SESSION_CLAUDE_DIR,
+} from "../protocol/paths.ts";
+import { writeFileAtomically } from "../write-file.ts";
 import { latestId } from "./history.ts";
 import { withLock } from "./lock.ts";
 import { checkpointPlaces, ownWorkspace } from "./places.ts";
@@ -35,7 +40,11 @@ export async function checkpoint(args: readonly string[]): Promise<void> {
   becomeSandboxUser();
   if (!URGENT.includes(reason)) giveWay();
   const result = await take(reason, args.includes("--commit"));
-  process.stdout.write(`${JSON.stringify(result)}\n`);
+  const line = `${JSON.stringify(result)}\n`;
+  // For the metrics; the checkpoint is whole without it.
+  if (result.ok && !result.unchanged)
+    writeFileAtomically(LAST_CHECKPOINT_FILE, line, { mode: 0o644 });
+  process.stdout.write(line);
   process.exitCode = result.ok ? 0 : 1;
 }
 

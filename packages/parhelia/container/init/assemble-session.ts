@@ -2,8 +2,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { CLAUDE_DIR } from "../../src/volume/layout.ts";
 import { RUN_DIR, SANDBOX_USER, SESSION_CLAUDE_DIR } from "../protocol/paths.ts";
 import { tellInitToReload } from "./reload.ts";
-import { assembleSessionConfig } from "./session-config.ts";
-import type { SessionEnvironment } from "./session-environment.ts";
+import { metricsPort, telemetryVariables } from "../metrics/settings.ts";
+import { assembleSessionConfig, type SessionConfigOptions } from "./session-config.ts";
+import type { Environment, SessionEnvironment } from "./session-environment.ts";
 import { StepError } from "./steps.ts";
 import { writeFileAtomically } from "../write-file.ts";
 
@@ -16,7 +17,7 @@ export function assembleFirst(
   trusted: readonly string[],
 ): void {
   writeFileAtomically(OVERRIDING_FILE, [...overriding].join("\n"), { mode: 0o644 });
-  assemble({ overriding, trusted, apiKey: variables.ANTHROPIC_API_KEY });
+  assemble({ overriding, trusted, apiKey: variables.ANTHROPIC_API_KEY }, variables);
 }
 
 /**
@@ -40,16 +41,19 @@ export function assembleSession(): void {
 
 function assembleAgain(): string[] {
   const overriding = new Set(readFileSync(OVERRIDING_FILE, "utf8").split("\n"));
-  return assemble({ overriding, trusted: [], apiKey: undefined });
+  return assemble({ overriding, trusted: [], apiKey: undefined }, process.env as Environment);
 }
 
 function assemble(
-  options: Pick<Parameters<typeof assembleSessionConfig>[0], "overriding" | "trusted" | "apiKey">,
+  options: Pick<SessionConfigOptions, "overriding" | "trusted" | "apiKey">,
+  environment: Environment,
 ): string[] {
+  const port = metricsPort(environment);
   return assembleSessionConfig({
     ...options,
     from: CLAUDE_DIR,
     to: SESSION_CLAUDE_DIR,
     owner: SANDBOX_USER,
+    telemetry: port === undefined ? {} : telemetryVariables(port),
   });
 }

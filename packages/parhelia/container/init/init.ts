@@ -2,10 +2,14 @@ import { initializeTmux, stopTmux } from "./initialize-tmux.ts";
 import type { Linked } from "./link-config.ts";
 import { linkConfig } from "./link-config.ts";
 import { writeLog } from "../log.ts";
+import type { InitRecord } from "../protocol/init-record.ts";
+import { INIT_RECORD_FILE } from "../protocol/paths.ts";
+import { writeFileAtomically } from "../write-file.ts";
 import { reloadOnHangUp, removeInitPid } from "./reload.ts";
 import { removeReadyMarker, reportReady } from "./report-ready.ts";
 import type { McpLauncher } from "./start-mcp-servers.ts";
 import { startMcpServers } from "./start-mcp-servers.ts";
+import { startMetrics } from "./start-metrics.ts";
 import { runSteps } from "./steps.ts";
 import { stopOnSignal, supervise } from "./supervise.ts";
 import { verifyClaudeCode } from "./verify-claude-code.ts";
@@ -22,19 +26,26 @@ export async function init(): Promise<void> {
   const stopEverything = () => Promise.allSettled([launcher?.stop(), stopTmux(linked.environment)]);
   stopOnSignal(stopEverything);
 
-  const ready = await runSteps([
+  const steps = await runSteps([
     { name: "link-config", run: async () => void (linked = await linkConfig(process.env)) },
     { name: "verify-claude-code", run: () => verifyClaudeCode(linked.environment) },
     { name: "start-mcp-servers", run: () => void (launcher = startMcpServers(linked.environment)) },
     { name: "initialize-tmux", run: () => initializeTmux(linked) },
     { name: "report-ready", run: reportReady },
   ]);
-  if (!ready) {
+  if (steps === undefined) {
     await stopEverything();
     process.exit(1);
   }
-  writeLog(`parhelia-init ready ${Math.round(performance.now())}ms`);
+  const readyMs = Math.round(performance.now());
+  writeLog(`parhelia-init ready ${readyMs}ms`);
   reloadOnHangUp(() => launcher?.reload());
   launcher?.resume();
+  recordInit({ startedAtMs: Date.now() - performance.now(), readyMs, steps });
+  startMetrics(linked.environment);
   supervise();
+}
+
+function recordInit(record: InitRecord): void {
+  writeFileAtomically(INIT_RECORD_FILE, `${JSON.stringify(record)}\n`, { mode: 0o644 });
 }

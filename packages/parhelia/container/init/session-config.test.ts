@@ -38,9 +38,10 @@ function get(path: string): Record<string, unknown> {
 interface Given {
   readonly apiKey?: string;
   readonly overriding?: readonly string[];
+  readonly telemetry?: Readonly<Record<string, string>>;
 }
 
-function assemble({ apiKey, overriding = [] }: Given = {}): string[] {
+function assemble({ apiKey, overriding = [], telemetry = {} }: Given = {}): string[] {
   return assembleSessionConfig({
     from: at("shared"),
     to: at("own"),
@@ -48,6 +49,7 @@ function assemble({ apiKey, overriding = [] }: Given = {}): string[] {
     apiKey,
     trusted: ["/work"],
     overriding: new Set(overriding),
+    telemetry,
   });
 }
 
@@ -131,6 +133,18 @@ describe("D7: what Claude Code writes is the session's own", () => {
     });
     assemble({ overriding: ["TZ", "ANTHROPIC_API_KEY"] });
     expect(get("own/settings.json")["env"]).toEqual({ EDITOR: "vi" });
+  });
+
+  test("where Claude Code sends its events, unless the user, remote.env or the sandbox has a collector", () => {
+    const telemetry = { CLAUDE_CODE_ENABLE_TELEMETRY: "1", OTEL_LOGS_EXPORTER: "otlp" };
+    const envWith = (env: Record<string, string>, overriding: readonly string[] = []) => {
+      put("shared/settings.json", { env });
+      assemble({ telemetry, overriding });
+      return get("own/settings.json")["env"];
+    };
+    expect(envWith({ EDITOR: "vi" })).toEqual({ ...telemetry, EDITOR: "vi" });
+    expect(envWith({ OTEL_METRICS_EXPORTER: "otlp" })).toEqual({ OTEL_METRICS_EXPORTER: "otlp" });
+    expect(envWith({ EDITOR: "vi" }, ["OTEL_LOGS_EXPORTER"])).toEqual({ EDITOR: "vi" });
   });
 
   test("registries of plugins, with room for what a session installs and plugins keep", () => {
@@ -343,13 +357,15 @@ test.runIf(owner.uid === 0)(
       apiKey: undefined,
       trusted: [],
     };
-    assembleSessionConfig({ ...options, overriding: new Set() });
+    assembleSessionConfig({ ...options, overriding: new Set(), telemetry: {} });
     for (const entry of ["", ".claude.json", "settings.json", "plugins", "skills"]) {
       expect(lstatSync(at(`own/${entry}`)).uid).toBe(user.uid);
     }
     rmSync(at("own/plugins"), { recursive: true });
     symlinkSync(at("victim"), at("own/plugins"));
-    expect(() => assembleSessionConfig({ ...options, overriding: new Set() })).toThrow("EACCES");
+    expect(() =>
+      assembleSessionConfig({ ...options, overriding: new Set(), telemetry: {} }),
+    ).toThrow("EACCES");
     expect(readFileSync(at("victim/known_marketplaces.json"), "utf8")).toBe("untouched");
     expect(process.geteuid?.()).toBe(0);
   },

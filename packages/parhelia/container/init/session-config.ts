@@ -5,8 +5,10 @@ import { asUser } from "./as-user.ts";
 import { answerFirstStart } from "./claude-json.ts";
 import { withClaudeLock } from "./claude-lock.ts";
 import { readJsonObject, writeJsonObject } from "./json-file.ts";
+import { isTelemetryVariable } from "../metrics/settings.ts";
 import type { JsonObject } from "./merge-json.ts";
 import { asObject, isObject, isSame, mergeJson } from "./merge-json.ts";
+import type { Environment } from "./session-environment.ts";
 import { isReadMostly, linkEntries } from "./session-links.ts";
 
 export interface SessionConfigOptions {
@@ -21,6 +23,8 @@ export interface SessionConfigOptions {
   readonly trusted: readonly string[];
   /** Variables that `env` of the user's settings must not override: those of the sandbox and of `remote.env`. */
   readonly overriding: ReadonlySet<string>;
+  /** Where Claude Code sends its events, for users who have no collector of their own. */
+  readonly telemetry: Environment;
 }
 
 const SETTINGS = "settings.json";
@@ -118,14 +122,17 @@ function readBase(to: string): Brought {
   return { files: asObject(base["files"]), mcpServers: asObject(base["mcpServers"]) };
 }
 
-function readBrought({ from, overriding }: SessionConfigOptions, base: Brought): Brought {
+function readBrought(
+  { from, overriding, telemetry }: SessionConfigOptions,
+  base: Brought,
+): Brought {
   const read = (name: string) => readJsonObject(join(from, name), WHY_IT_MATTERS);
   const files: Record<string, unknown> = {};
   for (const name of REGISTRIES) {
     const content = read(name);
     if (content !== undefined) files[name] = content;
   }
-  files[SETTINGS] = sessionSettings(read(SETTINGS) ?? {}, overriding);
+  files[SETTINGS] = sessionSettings(read(SETTINGS) ?? {}, overriding, telemetry);
   return { files, mcpServers: readMcpServers(join(from, MCP_CONFIG)) ?? base.mcpServers };
 }
 
@@ -133,11 +140,17 @@ function readBrought({ from, overriding }: SessionConfigOptions, base: Brought):
  * The user's settings as they hold in a sandbox. Claude Code lets `env` of its settings override the
  * environment it is started in: a variable that the sandbox or `remote.env` sets is taken out of it.
  */
-function sessionSettings(user: JsonObject, overriding: ReadonlySet<string>): JsonObject {
+function sessionSettings(
+  user: JsonObject,
+  overriding: ReadonlySet<string>,
+  telemetry: Environment,
+): JsonObject {
   const settings = { ...DEFAULT_SETTINGS, ...user };
-  if (!isObject(user["env"])) return settings;
-  const env = Object.entries(user["env"]).filter(([name]) => !overriding.has(name));
-  return { ...settings, env: Object.fromEntries(env) };
+  const own = asObject(user["env"]);
+  const hasCollector = [...Object.keys(own), ...overriding].some(isTelemetryVariable);
+  const env = Object.entries({ ...(hasCollector ? {} : telemetry), ...own });
+  if (env.length === 0) return settings;
+  return { ...settings, env: Object.fromEntries(env.filter(([name]) => !overriding.has(name))) };
 }
 
 /** Undefined when the file is broken: the MCP launcher reports that, and the session keeps what it had. */

@@ -39,6 +39,12 @@ export const MCP_LAUNCHER_PROGRAM = "/usr/local/bin/parhelia-mcp-launcher";
 /** Where the bundle of the MCP launcher lies in the image. */
 export const MCP_LAUNCHER_BUNDLE = "/opt/parhelia/parhelia-mcp-launcher.js";
 
+/** `parhelia-metrics serve PORT` and `parhelia-metrics print [--json]`. */
+export const METRICS_PROGRAM = "/usr/local/bin/parhelia-metrics";
+
+/** Where the bundle of the metrics lies in the image. */
+export const METRICS_BUNDLE = "/opt/parhelia/parhelia-metrics.js";
+
 /** State of the running sandbox, owned by root. */
 export const RUN_DIR = "/run/parhelia";
 
@@ -51,6 +57,9 @@ export const EXEC_DIR = `${RUN_DIR}/exec`;
 /** The process of init once the sandbox is ready: HUP tells it that the volume has another configuration. */
 export const INIT_PID_FILE = `${RUN_DIR}/init.pid`;
 
+/** How init went, as JSON (`InitRecord`), once the sandbox is ready. */
+export const INIT_RECORD_FILE = `${RUN_DIR}/init.json`;
+
 /** What the MCP launcher found, as JSON (`McpReport`). */
 export const MCP_REPORT_FILE = `${RUN_DIR}/mcp.json`;
 
@@ -62,6 +71,9 @@ export const SESSION_CLAUDE_DIR = "/var/lib/parhelia/claude";
 
 /** What the checkpoints of this sandbox remember, for the next to be quick; owned by the sandbox's user. */
 export const CHECKPOINT_MEMORY_DIR = "/var/lib/parhelia/checkpoint";
+
+/** What the last checkpoint that this sandbox wrote printed, as JSON (`CheckpointResult`). */
+export const LAST_CHECKPOINT_FILE = `${CHECKPOINT_MEMORY_DIR}/last.json`;
 
 /** The tmux session of the sandbox (SPEC-01.AC7). */
 export const TMUX_SESSION = "main";

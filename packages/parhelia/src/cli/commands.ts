@@ -240,6 +240,14 @@ export const commands: readonly AnyCommandSpec[] = [
     examples: ["parhelia mcp status work", "parhelia mcp status work --json"],
     load: () => import("./commands/mcp-status.ts"),
   }),
+  defineCommand<SessionArgument, JsonOption>({
+    name: "metrics",
+    summary: "print a session's metrics, in Prometheus' text format",
+    arguments: { name: session },
+    options: { json },
+    examples: ["parhelia metrics work", "parhelia metrics work --json"],
+    load: () => import("./commands/metrics.ts"),
+  }),
   defineCommand<None, JsonOption>({
     name: "config show",
     summary: "print every value and where it came from",

@@ -10,10 +10,13 @@ export interface ContainerProgram {
   readonly checkpointBundle: Uint8Array;
   /** The MCP launcher's, which is many times larger. */
   readonly mcpLauncherBundle: Uint8Array;
+  readonly metricsBundle: Uint8Array;
   /** `parhelia-container`: starts the bundle under Bun. */
   readonly container: Uint8Array;
   /** `parhelia-mcp-launcher`: starts its bundle under Bun. */
   readonly mcpLauncher: Uint8Array;
+  /** `parhelia-metrics`: starts its bundle under Bun. */
+  readonly metrics: Uint8Array;
   /** `parhelia-exec`: starts a command in the session's environment. */
   readonly exec: Uint8Array;
   /** `parhelia-terminal`: gives a command's terminal its size. */
@@ -32,8 +35,10 @@ const FILES: Record<keyof ContainerProgram, string> = {
   bundle: "parhelia-container.js",
   checkpointBundle: "parhelia-checkpoint.js",
   mcpLauncherBundle: "parhelia-mcp-launcher.js",
+  metricsBundle: "parhelia-metrics.js",
   container: "parhelia-container",
   mcpLauncher: "parhelia-mcp-launcher",
+  metrics: "parhelia-metrics",
   exec: "parhelia-exec",
   terminal: "parhelia-terminal",
   attach: "parhelia-attach",
@@ -62,8 +67,10 @@ export function readContainerProgram(): ContainerProgram {
     bundle: read("bundle"),
     checkpointBundle: read("checkpointBundle"),
     mcpLauncherBundle: read("mcpLauncherBundle"),
+    metricsBundle: read("metricsBundle"),
     container: read("container"),
     mcpLauncher: read("mcpLauncher"),
+    metrics: read("metrics"),
     exec: read("exec"),
     terminal: read("terminal"),
     attach: read("attach"),

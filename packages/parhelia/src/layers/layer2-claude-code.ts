@@ -8,6 +8,8 @@ import {
   EXEC_PROGRAM,
   MCP_LAUNCHER_BUNDLE,
   MCP_LAUNCHER_PROGRAM,
+  METRICS_BUNDLE,
+  METRICS_PROGRAM,
   GIT_CREDENTIAL_PROGRAM,
   TERMINAL_PROGRAM,
 } from "../../container/protocol/paths.ts";
@@ -48,15 +50,18 @@ export function claudeCodeLayer(claudeCode: PinnedBinary): ImageLayer {
   };
 }
 
-/** The MCP launcher (SPEC-01.13 step 3): apart from the program, since it is large and seldom changes. */
-export function mcpLauncherLayer(program: ContainerProgram): ImageLayer {
-  const compressed = gzipSync(program.mcpLauncherBundle, { level: 9 });
+/**
+ * The MCP launcher (SPEC-01.13 step 3) and the metrics: apart from the program, since their libraries are large
+ * and they seldom change.
+ */
+export function servicesLayer(program: ContainerProgram): ImageLayer {
   return {
-    name: "mcp-launcher",
+    name: "services",
     commands: packSteps([
-      ...writeFile(`${MCP_LAUNCHER_BUNDLE}.gz`, "0644", compressed),
-      { shell: `gunzip -f ${MCP_LAUNCHER_BUNDLE}.gz`, base64Bytes: 0 },
+      ...writeCompressed(MCP_LAUNCHER_BUNDLE, program.mcpLauncherBundle),
       ...writeFile(MCP_LAUNCHER_PROGRAM, "0755", program.mcpLauncher),
+      ...writeCompressed(METRICS_BUNDLE, program.metricsBundle),
+      ...writeFile(METRICS_PROGRAM, "0755", program.metrics),
     ]),
   };
 }
@@ -133,6 +138,14 @@ function writeFile(path: string, mode: string, content: Uint8Array): WriteStep[]
     base64Bytes: chunk.length,
   }));
   return [...steps, { shell: `chmod ${mode} ${path}`, base64Bytes: 0 }];
+}
+
+/** The same for what is large: a fifth of it travels. */
+function writeCompressed(path: string, content: Uint8Array): WriteStep[] {
+  return [
+    ...writeFile(`${path}.gz`, "0644", gzipSync(content, { level: 9 })),
+    { shell: `gunzip -f ${path}.gz`, base64Bytes: 0 },
+  ];
 }
 
 /** As few `RUN` commands as hold the steps: each costs a start of a container. */

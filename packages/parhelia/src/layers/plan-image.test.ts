@@ -31,8 +31,10 @@ function programOf(bundleBytes: number): ContainerProgram {
     bundle: bytes(bundleBytes),
     checkpointBundle: bytes(12),
     mcpLauncherBundle: bytes(bundleBytes),
+    metricsBundle: bytes(bundleBytes),
     container: bytes(10),
     mcpLauncher: bytes(15),
+    metrics: bytes(16),
     exec: bytes(20),
     terminal: bytes(25),
     attach: bytes(26),
@@ -54,7 +56,7 @@ describe("the plan of parhelia-cpu", () => {
       "base-os",
       "bun",
       "claude-code",
-      "mcp-launcher",
+      "services",
       "program",
     ]);
     expect(layerNames({ apt: ["jq"], pip: ["anthropic"], lock, program })).toEqual([
@@ -62,7 +64,7 @@ describe("the plan of parhelia-cpu", () => {
       "extra-packages",
       "bun",
       "claude-code",
-      "mcp-launcher",
+      "services",
       "program",
     ]);
   });

@@ -2,7 +2,7 @@ import type { ContainerProgram } from "./container-program.ts";
 import { readContainerProgram } from "./container-program.ts";
 import type { ImageLock, ImagePlan } from "./image-plan.ts";
 import { BASE_IMAGE, baseOsLayer, extraPackagesLayer } from "./layer1-base-os.ts";
-import { bunLayer, claudeCodeLayer, mcpLauncherLayer, programLayer } from "./layer2-claude-code.ts";
+import { bunLayer, claudeCodeLayer, programLayer, servicesLayer } from "./layer2-claude-code.ts";
 
 /** What decides the contents of an image. */
 export interface ImageChoices {
@@ -30,7 +30,7 @@ export function planCpuImage(choices: ImageChoices): ImagePlan {
       ...(extra === null ? [] : [extra]),
       bunLayer(choices.lock.bun),
       claudeCodeLayer(choices.lock.claudeCode),
-      mcpLauncherLayer(program),
+      servicesLayer(program),
       programLayer(program),
     ],
   };
