@@ -14,6 +14,7 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Subcommand>>> = {
   "assemble-session": async () => (await import("./init/assemble-session.ts")).assembleSession,
   checkpoint: async () => (await loadCheckpointing()).checkpoint,
   checkpoints: async () => (await loadCheckpointing()).checkpoints,
+  unpack: async () => (await loadCheckpointing()).unpack,
   batch: async () => (await import("./batch/batch.ts")).batch,
 };
 
