@@ -41,7 +41,16 @@ module.exports = {
       name: "src-never-imports-container",
       severity: "error",
       from: { path: parhelia },
-      to: { path: "^packages/parhelia/container/", pathNot: "/protocol/" },
+      to: { path: "^packages/parhelia/container/", pathNot: "/(protocol|repository)/" },
+    },
+    {
+      name: "repository-runs-on-both-sides",
+      severity: "error",
+      from: { path: "^packages/parhelia/container/repository/" },
+      to: {
+        path: "^packages/parhelia/",
+        pathNot: "^packages/parhelia/container/(protocol|repository)/",
+      },
     },
     // cli -> parity -> sandbox -> modal -> layers -> {volume, config} -> errors, units
     {

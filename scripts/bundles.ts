@@ -84,6 +84,15 @@ export function checkpointBundle(root: string): Bundle {
   };
 }
 
+/** The program's working trees, apart likewise. */
+export function workspaceBundle(root: string): Bundle {
+  return {
+    entries: [join(root, "packages/parhelia/container/workspace/main.ts")],
+    outdir: join(root, "packages/parhelia/dist/container"),
+    options: { ...SANDBOX_PROGRAM, ...LAZY, entryNames: "parhelia-workspace" },
+  };
+}
+
 /** The sandbox's MCP launcher: apart, since the MCP SDK would slow down the start of the program. */
 export function mcpLauncherBundle(root: string): Bundle {
   return {
@@ -109,6 +118,7 @@ export function allBundles(root: string): Bundle[] {
   return [
     containerBundle(root),
     checkpointBundle(root),
+    workspaceBundle(root),
     mcpLauncherBundle(root),
     metricsBundle(root),
     {

@@ -8,7 +8,6 @@ import type { RunningProgram } from "../support/run-program.ts";
 import { Session, useSharedHome } from "../support/shared-home.ts";
 
 const SERVER = readFileSync(join(ROOT, "test/support/git-http-server.ts"), "utf8");
-const WORKSPACES = "/vol/parhelia/workspaces";
 
 /** In the sandbox, github.com is a server of the test's, which has this certificate. */
 const FOLDER = "/srv/git";
@@ -26,6 +25,7 @@ const configuration = join(home.directory, "git.toml");
 writeFileSync(configuration, `[image]\npip = []\n[volume]\nname = "git-${process.pid}"\n`);
 const flags = ["--config", configuration];
 const session = new Session(home, "git", flags);
+const WORKSPACE = `/vol/parhelia/workspaces/${session.name}`;
 let server: RunningProgram | undefined;
 
 beforeAll(async () => {
@@ -76,7 +76,7 @@ describe("SPEC-01.14: with GITHUB_TOKEN, Git over HTTPS needs no log-in", () => 
       git push --quiet origin main
       cd .. && git clone --quiet https://github.com/owner/tools again`);
     expect(exitStatus, stderr).toBe(0);
-    expect(await session.output(["cat", `${WORKSPACES}/again/file`])).toBe("content");
+    expect(await session.output(["cat", `${WORKSPACE}/again/file`])).toBe("content");
     expect(await asRoot(`git -C ${FOLDER}/owner/tools.git log --format=%s main`)).toBe("first");
   });
 
@@ -110,8 +110,8 @@ describe("SPEC-01.14: with GITHUB_TOKEN, Git over HTTPS needs no log-in", () => 
   });
 
   test("trees of others than the user are usable", async () => {
-    await asRoot(`git init --quiet ${WORKSPACES}/of-root`);
-    const { exitStatus, stderr } = await inSession(`git -C ${WORKSPACES}/of-root status`);
+    await asRoot(`git init --quiet ${WORKSPACE}/of-root`);
+    const { exitStatus, stderr } = await inSession(`git -C ${WORKSPACE}/of-root status`);
     expect(exitStatus, stderr).toBe(0);
   });
 });
@@ -153,9 +153,9 @@ describe("D10: parhelia batch plugin-sync", () => {
   });
 
   test("in a sandbox of its own, from the lock, says what became of each", async () => {
-    const commit = await session.output(["git", "-C", `${WORKSPACES}/tools`, "rev-parse", "HEAD"]);
+    const commit = await session.output(["git", "-C", `${WORKSPACE}/tools`, "rev-parse", "HEAD"]);
     const lock = JSON.parse(readFileSync(join(ROOT, "parhelia.lock"), "utf8")) as object;
-    const local = { name: "local", repository: `file://${WORKSPACES}/tools`, commit };
+    const local = { name: "local", repository: `file://${WORKSPACE}/tools`, commit };
     const plugins = [
       { ...local, path: "/vol/parhelia/plugins/cache/m/local/1.0.0" },
       { ...local, name: "gone", repository: "file:///nowhere", path: "/vol/parhelia/plugins/gone" },

@@ -102,6 +102,11 @@ const PLANTS: readonly Plant[] = [
     text: 'export { UserError } from "../src/errors.ts";',
   },
   {
+    rule: "repository-runs-on-both-sides",
+    file: "packages/parhelia/container/repository/planted-layout.ts",
+    text: 'export { VOLUME_ROOT } from "../../src/volume/layout.ts";',
+  },
+  {
     rule: "src-never-imports-container",
     file: `${parhelia}/layers/planted-container.ts`,
     text: 'import "../../container/main.ts";',

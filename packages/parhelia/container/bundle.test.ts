@@ -10,6 +10,7 @@ import {
   containerBundle,
   mcpLauncherBundle,
   metricsBundle,
+  workspaceBundle,
 } from "../../../scripts/bundles.ts";
 import * as paths from "./protocol/paths.ts";
 
@@ -43,8 +44,11 @@ test("D4: the program's bundle is small, and the same from any folder", async ()
   }
 });
 
-test("D4: what is about checkpoints is a small bundle of its own", async () => {
-  const bundle = await bundleOf(checkpointBundle(join(container, "../../..")));
+test.each([
+  ["checkpoints", checkpointBundle],
+  ["workspaces", workspaceBundle],
+])("D4: what is about %s is a small bundle of its own", async (_, partOf) => {
+  const bundle = await bundleOf(partOf(join(container, "../../..")));
   expect(bundle).toMatch(/^\/\/ @bun @bun-cjs\n/);
   expect(bundle).not.toContain(join(container, "../../.."));
   expect(Buffer.byteLength(bundle)).toBeLessThan(45 * 1024);

@@ -1,4 +1,5 @@
 import { loadCheckpointing } from "./load-checkpointing.ts";
+import { loadWorkspaces } from "./load-workspaces.ts";
 
 /** The sandbox's own program (decision D4): one bundle, one sub-command a task. */
 type Subcommand = (args: readonly string[]) => void | Promise<void>;
@@ -14,7 +15,8 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Subcommand>>> = {
   "assemble-session": async () => (await import("./init/assemble-session.ts")).assembleSession,
   checkpoint: async () => (await loadCheckpointing()).checkpoint,
   checkpoints: async () => (await loadCheckpointing()).checkpoints,
-  unpack: async () => (await loadCheckpointing()).unpack,
+  "receive-workspace": async () => (await loadWorkspaces()).receiveWorkspace,
+  "send-workspace": async () => (await loadWorkspaces()).sendWorkspace,
   batch: async () => (await import("./batch/batch.ts")).batch,
 };
 

@@ -16,6 +16,7 @@ export {
   type RunningCommand,
   type TerminalSize,
 } from "./sandbox/exec.ts";
+export { findProject, type ProjectSource } from "./sandbox/workspace/find-project.ts";
 export { attachSession } from "./sandbox/attach-session.ts";
 export { runOnTerminal, type TerminalCommand } from "./sandbox/terminal-command.ts";
 export { UserTerminal } from "./sandbox/terminal.ts";

@@ -76,8 +76,7 @@ export function restoreCheckpoint(options: RestoreOptions): Restored {
   }
 }
 
-/** @throws RestoreError when there is none, or its `state.json` is damaged */
-export function findCheckpoint({ volume, from }: Pick<RestoreOptions, "volume" | "from">) {
+function findCheckpoint({ volume, from }: RestoreOptions) {
   const wanted = parseRestore(from);
   if (wanted === undefined) throw new RestoreError(`'${from}' names no checkpoint`);
   const places = checkpointPlaces(volume, wanted.session);

@@ -33,6 +33,9 @@ export const CONTAINER_BUNDLE = "/opt/parhelia/parhelia-container.js";
 /** The part of it that writes, lists and restores checkpoints. */
 export const CHECKPOINT_BUNDLE = "/opt/parhelia/parhelia-checkpoint.js";
 
+/** The part of it that takes and gives working trees. */
+export const WORKSPACE_BUNDLE = "/opt/parhelia/parhelia-workspace.js";
+
 /** `parhelia-mcp-launcher`: the MCP launcher; `parhelia-mcp-launcher status`: prints an `McpReport` made now. */
 export const MCP_LAUNCHER_PROGRAM = "/usr/local/bin/parhelia-mcp-launcher";
 

@@ -21,3 +21,18 @@ export const session = {
   kind: "required",
   description: "name of the session (parhelia ls lists them)",
 } as const;
+
+/** Which project a new session works on. */
+export const workspace = {
+  workspace: {
+    kind: "value",
+    placeholder: "DIRECTORY",
+    description: "bring the Git repository of this directory; default: that of the current one",
+  },
+  noWorkspace: { kind: "flag", description: "bring no repository" },
+  repo: {
+    kind: "value",
+    placeholder: "URL[#REF]",
+    description: "clone this repository in the sandbox instead",
+  },
+} as const;

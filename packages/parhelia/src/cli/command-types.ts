@@ -26,7 +26,24 @@ export interface UpArguments {
   readonly name: string | undefined;
 }
 
-export interface UpOptions extends JsonOption {
+/** Which project a new session works on. */
+export interface WorkspaceOptions {
+  /** A directory in a Git repository. Undefined: that of the working directory, if any. */
+  readonly workspace: string | undefined;
+  /** None, even in a Git repository. */
+  readonly noWorkspace: boolean;
+  /** Address of a repository that is cloned in the sandbox, `URL` or `URL#REF`. */
+  readonly repo: string | undefined;
+}
+
+export interface PullOptions extends JsonOption {
+  /** Bring uncommitted work into the working tree, too. */
+  readonly apply: boolean;
+  /** A directory of the repository to bring it to; undefined: found. */
+  readonly workspace: string | undefined;
+}
+
+export interface UpOptions extends JsonOption, WorkspaceOptions {
   /** GPU type with an optional count, such as `A10G` or `A100:2`; undefined is the cpu variant. */
   readonly gpu: string | undefined;
   readonly region: string | undefined;
@@ -44,7 +61,7 @@ export interface RunArguments {
   readonly claudeArguments: readonly string[];
 }
 
-export interface RunOptions extends JsonOption {
+export interface RunOptions extends JsonOption, WorkspaceOptions {
   readonly timeout: string | undefined;
   readonly env: Readonly<Record<string, string>>;
 }

@@ -1,6 +1,6 @@
 import { defineCommand } from "./command.ts";
 import type { AnyCommandSpec } from "./command.ts";
-import { env, json, session, timeout } from "./command-options.ts";
+import { env, json, session, timeout, workspace } from "./command-options.ts";
 import type {
   BatchArguments,
   DoctorArguments,
@@ -10,6 +10,7 @@ import type {
   LocalPruneOptions,
   LogsOptions,
   None,
+  PullOptions,
   RunArguments,
   RunOptions,
   SecretNameArgument,
@@ -73,11 +74,16 @@ export const commands: readonly AnyCommandSpec[] = [
         description: "Modal region, such as us-east; unset is the cheapest",
       },
       timeout,
+      ...workspace,
       env,
       timing: { kind: "flag", description: "show where each millisecond went" },
       json,
     },
-    examples: ["parhelia up work", "parhelia up work --timeout 2h --env LANG=C.UTF-8 --json"],
+    examples: [
+      "parhelia up work",
+      "parhelia up work --timeout 2h --env LANG=C.UTF-8 --json",
+      "parhelia up work --repo https://github.com/owner/project",
+    ],
     load: () => import("./commands/up.ts"),
   }),
   defineCommand<RunArguments, RunOptions>({
@@ -95,6 +101,7 @@ export const commands: readonly AnyCommandSpec[] = [
     },
     options: {
       timeout,
+      ...workspace,
       env,
       json: { kind: "flag", description: "print Claude's messages as JSON, one a line" },
     },
@@ -153,6 +160,25 @@ export const commands: readonly AnyCommandSpec[] = [
     },
     examples: ["parhelia logs work --follow"],
     load: () => import("./commands/logs.ts"),
+  }),
+  defineCommand<SessionArgument, PullOptions>({
+    name: "pull",
+    summary: "bring a session's commits back as a branch, and the rest of its work as a stash",
+    arguments: { name: session },
+    options: {
+      apply: {
+        kind: "flag",
+        description: "put uncommitted work into your working tree, where you changed nothing of it",
+      },
+      workspace: {
+        kind: "value",
+        placeholder: "DIRECTORY",
+        description: "your repository; default: the current one, or where the session came from",
+      },
+      json,
+    },
+    examples: ["parhelia pull work", "parhelia pull work --apply"],
+    load: () => import("./commands/pull.ts"),
   }),
   defineCommand<SessionArgument, None>({
     name: "stop",

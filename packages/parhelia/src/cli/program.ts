@@ -136,14 +136,24 @@ function readOptions(
   env: NodeJS.ProcessEnv,
 ): Record<string, unknown> {
   const entries = Object.entries(spec.options).map(([key, option]) => {
-    if (option.kind === "flag") return [key, given[key] === true] as const;
-    if (option.kind === "value") return [key, given[key]] as const;
+    if (option.kind === "flag") return [key, isGiven(key, given)] as const;
+    if (option.kind === "value") {
+      // False stands for the `--no-` of it.
+      return [key, given[key] === false ? undefined : given[key]] as const;
+    }
     return [
       key,
       readPairs(`--${kebab(key)}`, (given[key] ?? []) as readonly string[], env),
     ] as const;
   });
   return Object.fromEntries(entries);
+}
+
+/** `--no-workspace` comes from commander as a `workspace` that is false. */
+function isGiven(key: string, given: Readonly<Record<string, unknown>>): boolean {
+  const negated = /^no([A-Z].*)$/.exec(key)?.[1];
+  if (negated === undefined) return given[key] === true;
+  return given[`${negated.charAt(0).toLowerCase()}${negated.slice(1)}`] === false;
 }
 
 function usageText(spec: AnyCommandSpec): string {

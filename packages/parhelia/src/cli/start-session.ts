@@ -3,6 +3,13 @@ import { logLine } from "../log.ts";
 import { createClaudeSandbox, type ClaudeSandbox } from "../sandbox/create-claude-sandbox.ts";
 import { optionsFromConfig } from "../sandbox/sandbox-options.ts";
 import { showBuildProgress } from "./build-progress.ts";
+import type { BroughtProject } from "../sandbox/workspace/bring-project.ts";
+import {
+  findProject,
+  type ProjectChoice,
+  type ProjectSource,
+} from "../sandbox/workspace/find-project.ts";
+import { formatBytes, SECOND_MS } from "../units.ts";
 import type { CommandContext } from "./command.ts";
 
 /** Starts a session as the configuration asks for it, showing the build of an image that is not there. */
@@ -10,8 +17,11 @@ export async function startSession(
   context: CommandContext,
   loaded: LoadedConfig,
   name: string,
+  choice: ProjectChoice,
   gpu?: string,
 ): Promise<ClaudeSandbox> {
+  const project = await findProject(context.cwd, choice);
+  if (project !== undefined) logLine(`project ${describeSource(project)}`);
   const progress = showBuildProgress();
   let building = false;
   const options = optionsFromConfig(name, loaded, context.cwd);
@@ -19,6 +29,8 @@ export async function startSession(
     return await createClaudeSandbox({
       ...options,
       gpu,
+      project,
+      onProjectProgress: showTransfer(),
       signal: context.signal,
       onBuildLog: progress.onBuildLog,
       image: {
@@ -33,4 +45,24 @@ export async function startSession(
   } finally {
     progress.stop();
   }
+}
+
+function describeSource(source: ProjectSource): string {
+  const { name } = source.project;
+  if (source.kind === "tree") return `${name}: the Git repository ${source.root}`;
+  return `${name}: a clone of ${source.url}${source.ref === null ? "" : ` at ${source.ref}`}`;
+}
+
+/** How often a long transfer says how far it is. */
+const TRANSFER_NEWS_MS = 5 * SECOND_MS;
+
+/** A line when all of a project is there, and one now and then where that takes long. */
+function showTransfer(): (sent: BroughtProject) => void {
+  let lastMs = performance.now();
+  return ({ sentBytes, isComplete }) => {
+    const isNews = performance.now() - lastMs > TRANSFER_NEWS_MS;
+    if (!isComplete && !isNews) return;
+    lastMs = performance.now();
+    logLine(`${isComplete ? "the project is there, sent" : "sent"} ${formatBytes(sentBytes)}`);
+  };
 }

@@ -8,6 +8,8 @@ export interface ContainerProgram {
   readonly bundle: Uint8Array;
   /** What of the program writes and restores checkpoints. */
   readonly checkpointBundle: Uint8Array;
+  /** What of the program takes and gives working trees. */
+  readonly workspaceBundle: Uint8Array;
   /** The MCP launcher's, which is many times larger. */
   readonly mcpLauncherBundle: Uint8Array;
   readonly metricsBundle: Uint8Array;
@@ -34,6 +36,7 @@ export interface ContainerProgram {
 const FILES: Record<keyof ContainerProgram, string> = {
   bundle: "parhelia-container.js",
   checkpointBundle: "parhelia-checkpoint.js",
+  workspaceBundle: "parhelia-workspace.js",
   mcpLauncherBundle: "parhelia-mcp-launcher.js",
   metricsBundle: "parhelia-metrics.js",
   container: "parhelia-container",
@@ -66,6 +69,7 @@ export function readContainerProgram(): ContainerProgram {
   return {
     bundle: read("bundle"),
     checkpointBundle: read("checkpointBundle"),
+    workspaceBundle: read("workspaceBundle"),
     mcpLauncherBundle: read("mcpLauncherBundle"),
     metricsBundle: read("metricsBundle"),
     container: read("container"),

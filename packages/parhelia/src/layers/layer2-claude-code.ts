@@ -12,6 +12,7 @@ import {
   METRICS_PROGRAM,
   GIT_CREDENTIAL_PROGRAM,
   TERMINAL_PROGRAM,
+  WORKSPACE_BUNDLE,
 } from "../../container/protocol/paths.ts";
 import type { ContainerProgram } from "./container-program.ts";
 import type { ImageLayer, ImagePlatform, PinnedBinary } from "./image-plan.ts";
@@ -73,6 +74,7 @@ export function programLayer(program: ContainerProgram): ImageLayer {
     commands: packSteps([
       ...writeFile(CONTAINER_BUNDLE, "0644", program.bundle),
       ...writeFile(CHECKPOINT_BUNDLE, "0644", program.checkpointBundle),
+      ...writeFile(WORKSPACE_BUNDLE, "0644", program.workspaceBundle),
       ...writeFile(CONTAINER_PROGRAM, "0755", program.container),
       ...writeFile(EXEC_PROGRAM, "0755", program.exec),
       ...writeFile(TERMINAL_PROGRAM, "0755", program.terminal),

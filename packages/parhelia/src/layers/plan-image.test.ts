@@ -30,6 +30,7 @@ function programOf(bundleBytes: number): ContainerProgram {
   return {
     bundle: bytes(bundleBytes),
     checkpointBundle: bytes(12),
+    workspaceBundle: bytes(13),
     mcpLauncherBundle: bytes(bundleBytes),
     metricsBundle: bytes(bundleBytes),
     container: bytes(10),
@@ -131,6 +132,7 @@ describe("the commands, run", () => {
       const at = (path: string) => new Uint8Array(readFileSync(join(root, path)));
       expect(at("opt/parhelia/parhelia-container.js")).toEqual(content.bundle);
       expect(at("opt/parhelia/parhelia-checkpoint.js")).toEqual(content.checkpointBundle);
+      expect(at("opt/parhelia/parhelia-workspace.js")).toEqual(content.workspaceBundle);
       expect(at("usr/local/bin/parhelia-exec")).toEqual(content.exec);
       expect(at("entrypoint.sh")).toEqual(content.entrypoint);
       expect(statSync(join(root, "entrypoint.sh")).mode & 0o777).toBe(0o755);

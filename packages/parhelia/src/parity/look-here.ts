@@ -10,9 +10,6 @@ import { say, startScriptedMessagesApi } from "./scripted-messages-api.ts";
 /** Where Claude Code's own installers put it, from the home directory, should PATH not have it. */
 const USUAL_PLACES = [".local/bin/claude", ".claude/local/claude"];
 
-/** After it was asked to end. */
-const END_TIMEOUT_MS = 5_000;
-
 /** After the end of the program, for what is still on its way. */
 const PIPES_TIMEOUT_MS = 500;
 
@@ -113,22 +110,19 @@ function runGroup(
   for (const name of ["stdout", "stderr"] as const) {
     child[name].setEncoding("utf8").on("data", (text: string) => (output[name] += text));
   }
-  const send = (name: NodeJS.Signals) => {
+  const end = () => {
     try {
-      if (child.pid !== undefined) process.kill(-child.pid, name);
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
     } catch {
       // All of it has ended.
     }
   };
-  const kill = () => send("SIGKILL");
-  // Claude Code ends its MCP servers when it is asked to end, and not when it is killed.
-  const end = () => send("SIGTERM");
-  const timers = [setTimeout(end, timeoutMs), setTimeout(kill, timeoutMs + END_TIMEOUT_MS)];
+  const timer = setTimeout(end, timeoutMs);
   signal.addEventListener("abort", end);
   return new Promise<Ended>((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", (code, killedBy) => {
-      kill();
+      end();
       const status = killedBy ?? `status ${code ?? "unknown"}`;
       const ended = () => resolve({ ...output, status });
       child.once("close", ended);
@@ -136,7 +130,7 @@ function runGroup(
       setTimeout(ended, PIPES_TIMEOUT_MS).unref();
     });
   }).finally(() => {
-    timers.forEach(clearTimeout);
+    clearTimeout(timer);
     signal.removeEventListener("abort", end);
   });
 }

@@ -14,6 +14,7 @@ import { PhaseTimer, type Phase } from "./phases.ts";
 import { DEFAULT_SECRETS, type ClaudeSandboxOptions } from "./sandbox-options.ts";
 import { untilAborted } from "./until-aborted.ts";
 import { waitUntilReady } from "./wait-until-ready.ts";
+import { ProjectTransfer } from "./workspace/bring-project.ts";
 
 /** A session whose sandbox is ready. */
 export interface ClaudeSandbox {
@@ -21,7 +22,9 @@ export interface ClaudeSandbox {
   readonly sandboxId: string;
   readonly target: Target;
   readonly variant: Variant["name"];
-  /** From the call to ready. */
+  /** Where it works: a directory of the volume. */
+  readonly workspace: string;
+  /** From the call to ready; what it works on comes after that. */
   readonly readyMs: number;
   /** Where that time went. */
   readonly phases: readonly Phase[];
@@ -47,6 +50,10 @@ export async function createClaudeSandbox(options: ClaudeSandboxOptions): Promis
   const variant = chooseVariant(options.gpu);
   if (variant.name === "parhelia-gpu") refuseGpu();
 
+  const project = options.project?.project;
+  const workspace = workspaceDir(name, project?.hash);
+  await using transfer = options.project && new ProjectTransfer(options.project);
+
   const timer = new PhaseTimer();
   const target = options.target ?? "local";
   const { appName, environment, onBuildLog } = options;
@@ -71,7 +78,8 @@ export async function createClaudeSandbox(options: ClaudeSandboxOptions): Promis
           ...options.env,
           PARHELIA_SESSION: name,
           PARHELIA_VARIANT: variant.name,
-          PARHELIA_WORKSPACE: workspaceDir(name),
+          PARHELIA_WORKSPACE: workspace,
+          ...(project && { PARHELIA_PROJECT: JSON.stringify(project) }),
         },
         tags: sessionTags(name, variant, timeoutMs),
         ...(options.regions?.length ? { regions: options.regions } : {}),
@@ -80,12 +88,18 @@ export async function createClaudeSandbox(options: ClaudeSandboxOptions): Promis
 
       await waitUntilReady(connection, sandbox, options.signal);
       timer.end("wait until ready");
+      const readyMs = timer.totalMs;
+      if (transfer !== undefined) {
+        await bringProject(sandbox, name, transfer, options);
+        timer.end("bring the project");
+      }
       return {
         name,
         sandboxId: sandbox.sandboxId,
         target,
         variant: variant.name,
-        readyMs: timer.totalMs,
+        readyMs,
+        workspace,
         phases: timer.phases,
         connection,
         sandbox,
@@ -96,6 +110,22 @@ export async function createClaudeSandbox(options: ClaudeSandboxOptions): Promis
     });
   } catch (error) {
     connection.close();
+    throw error;
+  }
+}
+
+/** When it cannot be brought, nothing is left running. */
+async function bringProject(
+  sandbox: Sandbox,
+  name: string,
+  transfer: ProjectTransfer,
+  { onProjectProgress, signal }: ClaudeSandboxOptions,
+): Promise<void> {
+  try {
+    const sent = await transfer.bringTo(sandbox, name, onProjectProgress, signal);
+    onProjectProgress?.(sent);
+  } catch (error) {
+    await sandbox.terminate({ wait: true }).catch(() => undefined); // the reason counts
     throw error;
   }
 }

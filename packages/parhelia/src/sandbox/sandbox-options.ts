@@ -1,6 +1,8 @@
 import type { LoadedConfig } from "../config/load.ts";
 import { lockPathFor } from "../config/lock-file.ts";
 import type { ImageRequest } from "./image.ts";
+import type { BroughtProject } from "./workspace/bring-project.ts";
+import type { ProjectSource } from "./workspace/find-project.ts";
 import type { Target } from "../modal/connection.ts";
 import type { BuildLogListener } from "../modal/build-log.ts";
 import type { SecretName } from "../modal/secrets.ts";
@@ -34,6 +36,10 @@ export interface ClaudeSandboxOptions {
   readonly secrets?: readonly SecretName[] | undefined;
   /** Further environment variables; no secrets. */
   readonly env?: Readonly<Record<string, string>> | undefined;
+  /** What the session works on. Default: an empty directory of its own. */
+  readonly project?: ProjectSource | undefined;
+  /** Gets what of the project has been sent so far, at last all of it. */
+  readonly onProjectProgress?: ((sent: BroughtProject) => void) | undefined;
   /** What the image is built from, where none is published yet. */
   readonly image?: Partial<Omit<ImageRequest, "variant">> | undefined;
   /** Gets the output of an image build. */

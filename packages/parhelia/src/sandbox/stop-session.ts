@@ -1,4 +1,3 @@
-import { VOLUME_ROOT } from "../volume/layout.ts";
 import type { Connection } from "../modal/connection.ts";
 import { requireSession } from "./session.ts";
 
@@ -9,7 +8,7 @@ import { requireSession } from "./session.ts";
  */
 export async function stopSession(connection: Connection, name: string): Promise<void> {
   const sandbox = await requireSession(connection, name);
-  const flush = await sandbox.exec(["sync", VOLUME_ROOT]);
+  const flush = await sandbox.exec(["sync"]);
   await flush.wait();
   await sandbox.terminate({ wait: true });
 }

@@ -32,7 +32,7 @@ export const run: RunCommand<RunArguments, RunOptions> = async (context, args, o
   });
   if (exitStatus !== undefined) return exitStatus;
 
-  const session = await startSession(context, loaded, name);
+  const session = await startSession(context, loaded, name, options);
   logLine(`session ${name} is ready; it runs on after this: parhelia stop ${name}`);
   try {
     signal.throwIfAborted();

@@ -17,7 +17,7 @@ export const run: RunCommand<UpArguments, UpOptions> = async (context, args, opt
   announceTarget(loaded.config.target);
   const name = args.name ?? generateSessionName();
 
-  const session = await startSession(context, loaded, name, options.gpu);
+  const session = await startSession(context, loaded, name, options, options.gpu);
   const totalMs = performance.now();
   try {
     const showsSteps = options.json || options.timing;
@@ -28,7 +28,7 @@ export const run: RunCommand<UpArguments, UpOptions> = async (context, args, opt
       context.print(name);
       return 0;
     }
-    const { sandboxId, target, variant, readyMs } = session;
+    const { sandboxId, target, variant, workspace, readyMs: ready } = session;
     const phases = [
       { name: "start the program", durationMs: programMs },
       ...session.phases,
@@ -36,8 +36,8 @@ export const run: RunCommand<UpArguments, UpOptions> = async (context, args, opt
     ].map((phase) => ({ ...phase, durationMs: Math.round(phase.durationMs * 10) / 10 }));
     if (options.timing) printTiming(phases, totalMs);
     if (options.json) {
-      const result = { name, sandboxId, target, variant, readyMs: Math.round(readyMs), phases };
-      context.printJson(result);
+      const readyMs = Math.round(ready);
+      context.printJson({ name, sandboxId, target, variant, workspace, readyMs, phases });
     } else {
       context.print(name);
     }

@@ -1,0 +1,3 @@
+/** What the sandbox's program loads for workspaces. */
+export { receiveWorkspace } from "./receive-workspace.ts";
+export { sendWorkspace } from "./send-workspace.ts";
