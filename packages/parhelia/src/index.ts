@@ -27,6 +27,12 @@ export { withConnection, requireSession } from "./sandbox/session.ts";
 export { buildAndPublish, type ImageRequest } from "./sandbox/image.ts";
 export { releaseImages, type Release, type ReleaseRequest } from "./sandbox/release-images.ts";
 export { pruneImages, rollBackImages } from "./sandbox/image-tags.ts";
+export { runBatchTask, type BatchPlace, type BatchRun } from "./sandbox/run-batch-task.ts";
+export {
+  deployBatch,
+  type BatchDeployment,
+  type DeployedFunction,
+} from "./sandbox/deploy-batch.ts";
 export { connect, type Connection, type Target } from "./modal/connection.ts";
 export { setSecret, listSecrets, removeSecret } from "./modal/secrets.ts";
 export type { Phase } from "./sandbox/phases.ts";

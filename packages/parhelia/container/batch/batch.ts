@@ -1,9 +1,19 @@
 import { readFileSync } from "node:fs";
-import type { BatchResult, BatchTask } from "../protocol/batch.ts";
+import type { BatchResult, BatchTask, BatchWork } from "../protocol/batch.ts";
+import { health } from "./health.ts";
+import { metrics } from "./metrics.ts";
 import { pluginSync } from "../plugins/plugin-sync.ts";
 
-const TASKS: Record<BatchTask["task"], (task: BatchTask) => Promise<BatchResult>> = {
-  "plugin-sync": pluginSync,
+type Work = {
+  readonly [Name in keyof BatchWork]: (
+    task: BatchWork[Name]["task"],
+  ) => Promise<BatchWork[Name]["result"]>;
+};
+
+const TASKS: Work = {
+  "plugin-sync": (task) => pluginSync(task),
+  health: (task) => health(task),
+  metrics: (task) => metrics(task),
 };
 
 /**
@@ -20,7 +30,8 @@ export async function batch([argument]: readonly string[]): Promise<void> {
     process.exitCode = 2;
     return;
   }
-  const result = await TASKS[task.task](task);
+  const work = TASKS[task.task] as (task: BatchTask) => Promise<BatchResult>;
+  const result = await work(task);
   process.stdout.write(`${JSON.stringify(result)}\n`);
   process.exitCode = result.ok ? 0 : 1;
 }
@@ -29,7 +40,7 @@ function parseTask(text: string): BatchTask | undefined {
   const isJson = text.trimStart().startsWith("{");
   try {
     const task = (isJson ? JSON.parse(text) : { task: text.trim() }) as Partial<BatchTask>;
-    return Object.hasOwn(TASKS, task.task ?? "") ? (task as BatchTask) : undefined;
+    return Object.hasOwn(TASKS, task.task ?? "") ? task : undefined;
   } catch {
     return undefined;
   }

@@ -3,6 +3,8 @@
  * or on standard input of `parhelia-container batch`; its result is one line of JSON on standard output.
  */
 
+import type { HealthResult, HealthTask, MetricsResult, MetricsTask } from "./health.ts";
+
 /** A git repository that plugins come from. */
 export interface BatchPluginSource {
   readonly name: string;
@@ -42,9 +44,20 @@ export interface PluginSyncResult {
   readonly plugins: readonly PluginSyncOutcome[];
 }
 
-export type BatchTask = PluginSyncTask;
+/** Each task, by its name, with what comes of it. */
+export interface BatchWork {
+  readonly "plugin-sync": { readonly task: PluginSyncTask; readonly result: PluginSyncResult };
+  readonly health: { readonly task: HealthTask; readonly result: HealthResult };
+  readonly metrics: { readonly task: MetricsTask; readonly result: MetricsResult };
+}
 
-export type BatchResult = PluginSyncResult;
+export type BatchTask = BatchWork[keyof BatchWork]["task"];
+
+/** The result of a task. */
+export type BatchResult<Task extends BatchTask = BatchTask> = BatchWork[Task["task"]]["result"];
 
 /** How long a batch task may take, as the specification has it. */
 export const BATCH_TIMEOUT_MS = 300_000;
+
+/** The Function that runs batch tasks, for those who use the default volume (SPEC-01, `run_batch_task`). */
+export const BATCH_FUNCTION = "run_batch_task";

@@ -216,11 +216,23 @@ export const commands: readonly AnyCommandSpec[] = [
   }),
   defineCommand<BatchArguments, JsonOption>({
     name: "batch",
-    summary: "run a short task on the volume: plugin-sync clones plugins at their recorded commits",
-    arguments: { task: { kind: "required", description: "name of the task: plugin-sync" } },
+    summary:
+      "run a short task on the volume: health looks whether all is there that sessions need, plugin-sync clones plugins at their recorded commits, metrics collects numbers",
+    arguments: {
+      task: { kind: "required", description: "name of the task: health, plugin-sync, metrics" },
+    },
     options: { json },
-    examples: ["parhelia batch plugin-sync"],
+    examples: ["parhelia batch health", "parhelia batch plugin-sync --json"],
     load: () => import("./commands/batch.ts"),
+  }),
+  defineCommand<None, JsonOption>({
+    name: "deploy",
+    summary:
+      "deploy the Function that runs batch tasks, with the image published now; without it they run in sandboxes",
+    arguments: {},
+    options: { json },
+    examples: ["parhelia deploy", "parhelia deploy --target modal"],
+    load: () => import("./commands/deploy.ts"),
   }),
   ...imageCommands,
   defineCommand<SecretSetArguments, None>({

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { SystemError } from "../errors.ts";
+import { packageRoot } from "./package-root.ts";
 
 /** The files of the sandbox's own program, as bytes: what `programLayer` writes into the image. */
 export interface ContainerProgram {
@@ -56,7 +56,7 @@ const FILES: Record<keyof ContainerProgram, string> = {
  * @throws SystemError when it has not been built.
  */
 export function readContainerProgram(): ContainerProgram {
-  const directory = join(packageRoot(dirname(fileURLToPath(import.meta.url))), "dist", "container");
+  const directory = join(packageRoot(), "dist", "container");
   const read = (name: keyof ContainerProgram) => {
     const path = join(directory, FILES[name]);
     if (!existsSync(path)) {
@@ -83,17 +83,4 @@ export function readContainerProgram(): ContainerProgram {
     gitConfig: read("gitConfig"),
     tmuxConf: read("tmuxConf"),
   };
-}
-
-/** The nearest folder with a package.json: the same from src/layers, dist and dist/cli. */
-function packageRoot(from: string): string {
-  let directory = from;
-  while (!existsSync(join(directory, "package.json"))) {
-    const parent = dirname(directory);
-    if (parent === directory) {
-      throw new SystemError(`no package.json above ${from}`, { hint: "npm install parhelia" });
-    }
-    directory = parent;
-  }
-  return directory;
 }

@@ -1,0 +1,79 @@
+import { join } from "node:path";
+import { BATCH_TIMEOUT_MS } from "../../container/protocol/batch.ts";
+import { UserError } from "../errors.ts";
+import { packageRoot } from "../layers/package-root.ts";
+import type { Connection } from "../modal/connection.ts";
+import { deployApp } from "../modal/deploy-app.ts";
+import { registerFunction } from "../modal/functions.ts";
+import type { App, Image } from "../modal/sandboxes.ts";
+import { findSecret, type SecretName } from "../modal/secrets.ts";
+import { VOLUME_ROOT } from "../volume/layout.ts";
+import { BATCH_COMMAND, batchFunctionName } from "./run-batch-task.ts";
+
+/** What a call may use, as the specification has it; `modal_app.py` says the same. */
+const RESOURCES = { cpu: 4, memoryMiB: 16_384 };
+
+/** What the batch Function is made from. */
+export interface BatchDeployment {
+  readonly app: App;
+  readonly image: Image;
+  readonly volumeName: string;
+  readonly secrets: readonly SecretName[];
+  /** Default: any. */
+  readonly regions: readonly string[];
+  /** Modal's environment. Default: the profile's. */
+  readonly environment?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A Function that is deployed. */
+export interface DeployedFunction {
+  readonly app: string;
+  readonly function: string;
+  readonly imageId: string;
+  readonly volume: string;
+  /** Those of the configured secrets that exist. */
+  readonly secrets: readonly string[];
+}
+
+/**
+ * Deploys the Function that runs batch tasks, or replaces it (decision D10): on Modal with Modal's Python client,
+ * in the emulator as data. It keeps image, volume and secrets as they are now.
+ *
+ * @throws UserError where the volume's name allows no Function, or Modal's client is not installed
+ */
+export async function deployBatch(
+  connection: Connection,
+  deployment: BatchDeployment,
+): Promise<DeployedFunction> {
+  const { app, image, volumeName, regions, environment, signal } = deployment;
+  const name = batchFunctionName(volumeName);
+  if (name === undefined) {
+    throw new UserError(`no Function can be named after the volume ${volumeName}: it has a dot`, {
+      hint: "batch tasks on it run in sandboxes; to have a Function, give the volume another name",
+    });
+  }
+  const looked = deployment.secrets.map((secret) => findSecret(connection, secret));
+  const found = (await Promise.all(looked)).flatMap((secret) => secret ?? []);
+  const secrets = found.map((secret) => secret.name ?? "");
+  if (connection.target === "modal") {
+    const file = join(packageRoot(), "modal_app.py");
+    const names = { function: name, metrics: `${name}-metrics`, plugins: `${name}-plugins` };
+    const described = {
+      app: connection.appName,
+      ...names,
+      image_id: image.imageId,
+      secrets,
+      regions,
+    };
+    await deployApp(file, { ...described, volume: volumeName }, { environment, signal });
+  } else {
+    const { volumes } = connection.client;
+    const volume = await volumes.fromName(volumeName, { createIfMissing: true, version: 2 });
+    const place = { image, volume, mountPath: VOLUME_ROOT, secrets: found, regions };
+    const limits = { ...RESOURCES, timeoutMs: BATCH_TIMEOUT_MS };
+    await registerFunction(connection, app, { name, command: BATCH_COMMAND, ...place, ...limits });
+  }
+  const { imageId } = image;
+  return { app: connection.appName, function: name, imageId, volume: volumeName, secrets };
+}
