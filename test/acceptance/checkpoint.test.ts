@@ -1,3 +1,4 @@
+import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
 import type {
   CheckpointList,
@@ -5,7 +6,8 @@ import type {
   CheckpointState,
 } from "../../packages/parhelia/container/protocol/checkpoint.ts";
 import { CONTAINER_PROGRAM } from "../../packages/parhelia/container/protocol/paths.ts";
-import { useSession, useSharedHome } from "../support/shared-home.ts";
+import { engine, sandboxContainers } from "../support/engine-things.ts";
+import { Session, useSession, useSharedHome } from "../support/shared-home.ts";
 
 const home = useSharedHome();
 const session = useSession(home, "checkpoint");
@@ -63,3 +65,103 @@ test("what is no checkpoint is refused", async () => {
   const elsewhere = await session.exec([CONTAINER_PROGRAM, "checkpoints", "../config"]);
   expect(elsewhere.exitStatus).toBe(2);
 });
+
+test("SPEC-01.03: a new sandbox goes on where a checkpoint was: tree, conversation, windows", async () => {
+  const conversations =
+    "$CLAUDE_CONFIG_DIR/projects/-vol-parhelia-workspaces-${PARHELIA_SESSION//[^A-Za-z0-9]/-}";
+  const line = `{"sessionId":"5a","cwd":"$PARHELIA_WORKSPACE"}`;
+  await shell(
+    `mkdir -p "${conversations}" && echo "${line.replaceAll('"', String.raw`\"`)}" >"${conversations}/5a.jsonl"; mkdir -p sub; ln -sf sub link; tmux new-window -n deep -c "$PWD/sub"`,
+  );
+  expect(await take("--commit")).toMatchObject({ ok: true, unchanged: false });
+  const fork = new Session(home, "checkpoint-fork");
+  await fork.up("--env", `PARHELIA_RESTORE=${session.name}/latest`);
+  try {
+    const tree = `/vol/parhelia/workspaces/${fork.name}`;
+    const same = `diff -r --no-dereference /vol/parhelia/workspaces/${session.name} ${tree} && git status --porcelain | wc -l`;
+    expect(await fork.output(["bash", "-c", same])).toBe(
+      await shell("git status --porcelain | wc -l"),
+    );
+    const conversation = await fork.output(["bash", "-euc", `cat "${conversations}/5a.jsonl"`]);
+    expect(JSON.parse(conversation)).toEqual({ sessionId: "5a", cwd: tree });
+    const windows = await fork.output([
+      "tmux",
+      "list-windows",
+      "-F",
+      "#{window_active} #W #{pane_current_path}",
+    ]);
+    expect(windows.split("\n")).toContain(`1 deep ${tree}/sub`);
+    const log = await home.succeed(["logs", fork.name]);
+    expect(log).toMatch(
+      /restored checkpoint .* of checkpoint-\d+: workspace restored; 1 conversations/,
+    );
+  } finally {
+    await fork.stop();
+  }
+});
+
+test("a damaged checkpoint ends the start, and names the one that is whole", async () => {
+  const [, before] = (await list()).checkpoints;
+  await shell(
+    `echo broken > /vol/parhelia/checkpoints/${session.name}/latest/conversation.json && sync /vol/parhelia`,
+  );
+  const fork = new Session(home, "checkpoint-damaged");
+  const up = await home.run(["up", fork.name, "--env", `PARHELIA_RESTORE=${session.name}/latest`]);
+  expect(up.exitStatus).toBe(1);
+  expect(up.stderr).toContain("is damaged: conversation.json");
+  expect(up.stderr).toContain(`parhelia resume ${session.name} --at ${before?.id ?? ""}`);
+});
+
+test("a full disk leaves the checkpoint before, and a writer killed anywhere does", async () => {
+  const { id } = await take();
+  expect(id).not.toBeNull();
+  const kills = Number(process.env["PARHELIA_KILLS"] ?? 20);
+  const script = `
+    mkdir -p /vol/parhelia/checkpoints /var/lib/parhelia/checkpoint /tmp/tree
+    chown 1000:1000 /vol/parhelia/checkpoints /var/lib/parhelia/checkpoint
+    cd /tmp/tree
+    take() { parhelia-container checkpoint --reason request; }
+    head -c 9000000 /dev/urandom >first; take
+    for kill in $(seq ${kills}); do
+      head -c 500000 /dev/urandom >"changing-$((kill % 7))"
+      take >/dev/null & sleep "0.$((RANDOM % 4))$((RANDOM % 10))"; kill -9 $! || true; wait $! || true
+    done 2>/dev/null
+    parhelia-container checkpoints full
+    head -c 40000000 /dev/urandom >second; take || echo "status $?"
+    parhelia-container checkpoints full
+    ls /vol/parhelia/checkpoints/full/history | grep -c partial || true`;
+  const [first, afterKills, full, status, afterFull, partial] = await inSmallVolume(script);
+  expect(JSON.parse(first ?? "")).toMatchObject({ ok: true });
+  const damaged = (line = "") =>
+    (JSON.parse(line) as CheckpointList).checkpoints.filter(({ status }) => status !== "verified");
+  expect(damaged(afterKills)).toEqual([]);
+  expect(JSON.parse(full ?? "")).toMatchObject({ ok: false, unchanged: false });
+  expect((JSON.parse(full ?? "") as CheckpointResult).error).toMatch(/ENOSPC|no space/i);
+  expect(status).toBe("status 1");
+  expect(damaged(afterFull)).toEqual([]);
+  expect((JSON.parse(afterFull ?? "") as CheckpointList).checkpoints.map((one) => one.id)).toEqual(
+    (JSON.parse(afterKills ?? "") as CheckpointList).checkpoints.map((one) => one.id),
+  );
+  expect(partial).toBe("0");
+});
+
+/** Runs a script as root in the sandbox's image, where the volume is a disk of 40 MB. @returns its lines */
+async function inSmallVolume(script: string): Promise<string[]> {
+  const docker = await engine();
+  const [container] = (await sandboxContainers(home)).values();
+  if (container === undefined) throw new Error("no sandbox runs");
+  let output = "";
+  const lines = new PassThrough();
+  lines.on("data", (data: Buffer) => void (output += data.toString()));
+  await docker.run(container.ImageID, ["-euc", script], lines, {
+    Entrypoint: ["bash"],
+    Tty: true,
+    Env: ["PARHELIA_SESSION=full", "PARHELIA_WORKSPACE=/tmp/tree"],
+    HostConfig: {
+      AutoRemove: true,
+      NetworkMode: "none",
+      Tmpfs: { "/vol/parhelia": "size=40m,mode=755" },
+    },
+  });
+  return output.trim().split(/\r?\n/);
+}

@@ -12,7 +12,7 @@ import { listeningAddresses } from "../support/listeners.ts";
 import { MadeUpPerson } from "../support/made-up-person.ts";
 import { MCP_SERVER } from "../support/made-up-plugins.ts";
 import type { CommandOptions } from "../support/parhelia.ts";
-import { startProgram, type RunningProgram } from "../support/run-program.ts";
+import { runProgram, startProgram, type RunningProgram } from "../support/run-program.ts";
 import {
   callTool,
   say,
@@ -154,6 +154,7 @@ describe.skipIf(program === "")("SPEC-01.04 parhelia doctor NAME", () => {
       expect.objectContaining({ aspect: "mcpServers", name: "web", explained: true }),
     ]);
     expect(report.differences[1]?.cause).toContain("it is only on this machine");
+    expect(JSON.stringify(report)).not.toContain(secret);
     expect(report.same).toMatchObject({ version: ["2.1.330"], permissionMode: ["acceptEdits"] });
     expect(report.same.model).toEqual([expect.stringContaining("opus")]);
     expect(report.same.skills).toEqual(
@@ -185,6 +186,22 @@ describe.skipIf(program === "")("SPEC-01.04 parhelia doctor NAME", () => {
     expect(readFileSync(join(person.configDir, "settings.json"), "utf8")).toBe(before);
     expect(existsSync(join(person.configDir, "projects", "-else-where"))).toBe(false);
     expect(existsSync(join(person.configDir, "history.jsonl"))).toBe(false);
+  });
+
+  test("ends at once at Ctrl-C, with the servers that Claude Code started here", async () => {
+    const running = home.start([...flags, "doctor", session.name], asPerson());
+    await running.printed(/target local/);
+    const own = ["-f", "own servers/größe.py", "-u", `${process.getuid?.() ?? 0}`];
+    const processes = async () => {
+      const found = await runProgram("pgrep", own, { env: process.env, timeoutMs: 5_000 });
+      return found.stdout.trim() || undefined;
+    };
+    await eventually("a server", 20_000, processes);
+    running.signal("SIGINT");
+    expect(await running.result).toMatchObject({ exitStatus: 130, stdout: "" });
+    await eventually("the servers' end", 10_000, async () =>
+      (await processes()) ? undefined : true,
+    );
   });
 
   test("tells what belongs to a project that the session has not", async () => {

@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import { findEngine } from "modal-emulator/admin";
 import { PARHELIA, parhelia } from "../../scripts/quickstart/parhelia-program.ts";
 import { runProgram } from "../support/run-program.ts";
+import { measureCheckpoints } from "./checkpoint.ts";
 import { findEngineClient } from "./engine-client.ts";
 import { countRoundTrips, type RoundTrip } from "./round-trips.ts";
 import { summarise, timed } from "./statistics.ts";
@@ -13,6 +14,7 @@ import { measureSync } from "./sync.ts";
 
 const ROUNDS = 10;
 const SYNC_ROUNDS = 5;
+const CHECKPOINT_ROUNDS = 3;
 const SESSION = "bench";
 const UP_BAR = 2.5;
 const EXEC_BAR = 4;
@@ -63,6 +65,7 @@ async function main(): Promise<void> {
   printRatio("parhelia exec / exec", exec, engineExec, EXEC_BAR);
   printRoundTrips(await roundTripsOfUp(stateDirectory));
   await measureSync({ engine, image, stateDirectory, rounds: SYNC_ROUNDS, print });
+  await measureCheckpoints({ rounds: CHECKPOINT_ROUNDS, print });
 }
 
 function measured(label: string, action: () => Promise<unknown>): Measured {

@@ -15,6 +15,7 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Subcommand>>> = {
   "assemble-session": async () => (await import("./init/assemble-session.ts")).assembleSession,
   checkpoint: async () => (await loadCheckpointing()).checkpoint,
   checkpoints: async () => (await loadCheckpointing()).checkpoints,
+  unpack: async () => (await loadCheckpointing()).unpack,
   "receive-workspace": async () => (await loadWorkspaces()).receiveWorkspace,
   "send-workspace": async () => (await loadWorkspaces()).sendWorkspace,
   batch: async () => (await import("./batch/batch.ts")).batch,

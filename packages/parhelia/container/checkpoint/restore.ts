@@ -76,7 +76,8 @@ export function restoreCheckpoint(options: RestoreOptions): Restored {
   }
 }
 
-function findCheckpoint({ volume, from }: RestoreOptions) {
+/** @throws RestoreError when there is none, or its `state.json` is damaged */
+export function findCheckpoint({ volume, from }: Pick<RestoreOptions, "volume" | "from">) {
   const wanted = parseRestore(from);
   if (wanted === undefined) throw new RestoreError(`'${from}' names no checkpoint`);
   const places = checkpointPlaces(volume, wanted.session);

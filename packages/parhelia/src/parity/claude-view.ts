@@ -67,7 +67,7 @@ export function readView(
     permissionMode: new Map([["", init.permissionMode]]),
     outputStyle: new Map([["", init.output_style]]),
     tools: present(init.tools),
-    mcpServers: new Map(servers.map(({ name, status }) => [name, status])),
+    mcpServers: new Map(servers.map(({ name, status }) => [name, settled(status)])),
     slashCommands: present(init.slash_commands),
     agents: present(init.agents),
     skills: present(init.skills),
@@ -75,6 +75,11 @@ export function readView(
     memoryFiles: readMemory(request),
     serverSources: new Map(servers.map(({ name, source = "" }) => [name, source])),
   };
+}
+
+/** Whether a server that does not answer is given up just before or just after the event is chance. */
+function settled(status: string): string {
+  return status === "pending" ? "failed" : status;
 }
 
 function findInit(stdout: string): InitEvent | undefined {

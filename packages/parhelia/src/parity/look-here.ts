@@ -10,6 +10,9 @@ import { say, startScriptedMessagesApi } from "./scripted-messages-api.ts";
 /** Where Claude Code's own installers put it, from the home directory, should PATH not have it. */
 const USUAL_PLACES = [".local/bin/claude", ".claude/local/claude"];
 
+/** After it was asked to end. */
+const END_TIMEOUT_MS = 5_000;
+
 /** After the end of the program, for what is still on its way. */
 const PIPES_TIMEOUT_MS = 500;
 
@@ -110,19 +113,22 @@ function runGroup(
   for (const name of ["stdout", "stderr"] as const) {
     child[name].setEncoding("utf8").on("data", (text: string) => (output[name] += text));
   }
-  const end = () => {
+  const send = (name: NodeJS.Signals) => {
     try {
-      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+      if (child.pid !== undefined) process.kill(-child.pid, name);
     } catch {
       // All of it has ended.
     }
   };
-  const timer = setTimeout(end, timeoutMs);
+  const kill = () => send("SIGKILL");
+  // Claude Code ends its MCP servers when it is asked to end, and not when it is killed.
+  const end = () => send("SIGTERM");
+  const timers = [setTimeout(end, timeoutMs), setTimeout(kill, timeoutMs + END_TIMEOUT_MS)];
   signal.addEventListener("abort", end);
   return new Promise<Ended>((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", (code, killedBy) => {
-      end();
+      kill();
       const status = killedBy ?? `status ${code ?? "unknown"}`;
       const ended = () => resolve({ ...output, status });
       child.once("close", ended);
@@ -130,7 +136,7 @@ function runGroup(
       setTimeout(ended, PIPES_TIMEOUT_MS).unref();
     });
   }).finally(() => {
-    clearTimeout(timer);
+    timers.forEach(clearTimeout);
     signal.removeEventListener("abort", end);
   });
 }

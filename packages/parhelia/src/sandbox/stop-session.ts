@@ -1,3 +1,4 @@
+import { VOLUME_ROOT } from "../volume/layout.ts";
 import type { Connection } from "../modal/connection.ts";
 import { requireSession } from "./session.ts";
 
@@ -8,7 +9,7 @@ import { requireSession } from "./session.ts";
  */
 export async function stopSession(connection: Connection, name: string): Promise<void> {
   const sandbox = await requireSession(connection, name);
-  const flush = await sandbox.exec(["sync"]);
+  const flush = await sandbox.exec(["sync", VOLUME_ROOT]);
   await flush.wait();
   await sandbox.terminate({ wait: true });
 }

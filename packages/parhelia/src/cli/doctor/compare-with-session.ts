@@ -2,6 +2,7 @@ import { collectConfiguration } from "../../layers/layer4-runtime-config/collect
 import { checkParity } from "../../parity/check-parity.ts";
 import { findClaude } from "../../parity/look-here.ts";
 import { requireSession, withConnection } from "../../sandbox/session.ts";
+import { untilAborted } from "../../sandbox/until-aborted.ts";
 import { actOn } from "../acting.ts";
 import type { CommandContext } from "../command.ts";
 import type { JsonOption } from "../command-types.ts";
@@ -18,8 +19,8 @@ export async function compareWithSession(
   const { image, sync, volume } = loaded.config;
   const claude = findClaude(env);
   const collected = collectConfiguration({ env, cwd, allow: sync.allow, imagePackages: image });
-  const report = await withConnection(actOn(loaded), async (connection) =>
-    checkParity({
+  const report = await withConnection(actOn(loaded), async (connection) => {
+    const checked = checkParity({
       connection,
       sandbox: await requireSession(connection, name),
       session: name,
@@ -30,8 +31,9 @@ export async function compareWithSession(
       cwd,
       env,
       signal,
-    }),
-  );
+    });
+    return untilAborted(signal, checked);
+  });
   if (json) context.printJson(report);
   else for (const line of parityLines(report, process.stdout)) context.print(line);
   return report.parity ? 0 : 1;
