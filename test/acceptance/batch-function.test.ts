@@ -107,6 +107,8 @@ describe("D10: batch tasks", () => {
     expect(run.stdout).toMatch(
       /problem: MCP server broken: .*no-such-program is not in the sandbox/,
     );
+    const build = await home.run(["image", "build"]);
+    expect(build.stderr).toContain("keeps its image until you run: parhelia deploy");
     await home.succeed(["deploy"]);
     const again = await home.run(["batch", "health"]);
     expect(again.stdout).not.toContain("GITHUB_TOKEN is not set");

@@ -171,6 +171,17 @@ describe("what is refused", () => {
     await expect(client.functions.fromName("no-app", "echo")).rejects.toThrow(modal.NotFoundError);
   });
 
+  test("a Function whose image was deleted", async () => {
+    const commands = ["RUN touch /of-another-image"];
+    const other = await client.images
+      .fromRegistry("debian:bookworm-slim")
+      .dockerfileCommands(commands)
+      .build(app);
+    await deploy("orphan", ECHO, { imageId: other.imageId });
+    await client.images.delete(other.imageId);
+    await expect(find("orphan")).rejects.toThrow(modal.NotFoundError);
+  });
+
   test("a Function in Python, an image that is not there, a command that is none", async () => {
     await expect(deploy("python", "", { options: {} })).rejects.toThrow("does not run Python");
     await expect(deploy("none", "", { imageId: "im-none" })).rejects.toThrow("no image 'im-none'");

@@ -50,7 +50,8 @@ export function functionService(
       const found = store.functions.find(
         ({ name, appId }) => name === objectTag && appId === app?.id,
       );
-      if (found === undefined) {
+      // One whose image was deleted can run nothing: a caller had better know before the call.
+      if (found === undefined || store.images.get(found.definition.imageId) === undefined) {
         const message = `Function '${objectTag}' not found in App '${appName}'`;
         throw new ServerError(Status.NOT_FOUND, message);
       }

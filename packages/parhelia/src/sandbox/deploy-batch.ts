@@ -4,7 +4,7 @@ import { UserError } from "../errors.ts";
 import { packageRoot } from "../layers/package-root.ts";
 import type { Connection } from "../modal/connection.ts";
 import { deployApp } from "../modal/deploy-app.ts";
-import { registerFunction } from "../modal/functions.ts";
+import { findFunction, registerFunction } from "../modal/functions.ts";
 import type { App, Image } from "../modal/sandboxes.ts";
 import { findSecret, type SecretName } from "../modal/secrets.ts";
 import { VOLUME_ROOT } from "../volume/layout.ts";
@@ -76,4 +76,13 @@ export async function deployBatch(
   }
   const { imageId } = image;
   return { app: connection.appName, function: name, imageId, volume: volumeName, secrets };
+}
+
+/** Whether the Function that works on a volume is deployed: it keeps the image that it was deployed with. */
+export async function isBatchDeployed(
+  connection: Connection,
+  volumeName: string,
+): Promise<boolean> {
+  const name = batchFunctionName(volumeName);
+  return name !== undefined && (await findFunction(connection, name)) !== undefined;
 }

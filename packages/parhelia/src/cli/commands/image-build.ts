@@ -6,6 +6,7 @@ import { withConnection } from "../../sandbox/session.ts";
 import { untilAborted } from "../../sandbox/until-aborted.ts";
 import { formatDuration } from "../../units.ts";
 import { actOn } from "../acting.ts";
+import { noteBatchFunction } from "../note-batch-function.ts";
 import { showBuildProgress } from "../build-progress.ts";
 import type { RunCommand } from "../command.ts";
 import type { ImageBuildOptions, None } from "../command-types.ts";
@@ -27,7 +28,9 @@ export const run: RunCommand<None, ImageBuildOptions> = async (context, _args, o
       force: options.force,
       onStep: progress.onStep,
     };
-    return untilAborted(signal, buildAndPublish(connected, app, request));
+    const built = await untilAborted(signal, buildAndPublish(connected, app, request));
+    await noteBatchFunction(connected, loaded.config.volume.name);
+    return built;
   }).finally(() => {
     progress.stop();
   });

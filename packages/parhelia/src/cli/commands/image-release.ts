@@ -5,6 +5,7 @@ import { releaseImages } from "../../sandbox/release-images.ts";
 import { withConnection } from "../../sandbox/session.ts";
 import { untilAborted } from "../../sandbox/until-aborted.ts";
 import { actOn } from "../acting.ts";
+import { noteBatchFunction } from "../note-batch-function.ts";
 import { showBuildProgress } from "../build-progress.ts";
 import type { RunCommand } from "../command.ts";
 import type { ImageReleaseOptions, None } from "../command-types.ts";
@@ -26,7 +27,11 @@ export const run: RunCommand<None, ImageReleaseOptions> = async (context, _args,
       onStep: progress.onStep,
       signal,
     };
-    return untilAborted(signal, releaseImages(connected, app, request));
+    const released = await untilAborted(signal, releaseImages(connected, app, request));
+    if (released.images.some(({ changed }) => changed)) {
+      await noteBatchFunction(connected, loaded.config.volume.name);
+    }
+    return released;
   }).finally(() => {
     progress.stop();
   });
