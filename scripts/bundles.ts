@@ -93,6 +93,15 @@ export function workspaceBundle(root: string): Bundle {
   };
 }
 
+/** The sandbox's batch tasks: apart, since init, which a user waits for, would read them, too. */
+export function batchBundle(root: string): Bundle {
+  return {
+    entries: [join(root, "packages/parhelia/container/batch/main.ts")],
+    outdir: join(root, "packages/parhelia/dist/container"),
+    options: { ...SANDBOX_PROGRAM, ...LAZY, entryNames: "parhelia-batch" },
+  };
+}
+
 /** The sandbox's MCP launcher: apart, since the MCP SDK would slow down the start of the program. */
 export function mcpLauncherBundle(root: string): Bundle {
   return {
@@ -119,6 +128,7 @@ export function allBundles(root: string): Bundle[] {
     containerBundle(root),
     checkpointBundle(root),
     workspaceBundle(root),
+    batchBundle(root),
     mcpLauncherBundle(root),
     metricsBundle(root),
     {

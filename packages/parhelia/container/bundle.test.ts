@@ -6,6 +6,7 @@ import { build } from "esbuild";
 import { expect, test } from "vitest";
 import type { Bundle } from "../../../scripts/bundles.ts";
 import {
+  batchBundle,
   checkpointBundle,
   containerBundle,
   mcpLauncherBundle,
@@ -47,6 +48,7 @@ test("D4: the program's bundle is small, and the same from any folder", async ()
 test.each([
   ["checkpoints", checkpointBundle],
   ["workspaces", workspaceBundle],
+  ["batch tasks", batchBundle],
 ])("D4: what is about %s is a small bundle of its own", async (_, partOf) => {
   const bundle = await bundleOf(partOf(join(container, "../../..")));
   expect(bundle).toMatch(/^\/\/ @bun @bun-cjs\n/);

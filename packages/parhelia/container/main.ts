@@ -1,3 +1,4 @@
+import { loadBatch } from "./load-batch.ts";
 import { loadCheckpointing } from "./load-checkpointing.ts";
 import { loadWorkspaces } from "./load-workspaces.ts";
 
@@ -18,7 +19,7 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Subcommand>>> = {
   unpack: async () => (await loadCheckpointing()).unpack,
   "receive-workspace": async () => (await loadWorkspaces()).receiveWorkspace,
   "send-workspace": async () => (await loadWorkspaces()).sendWorkspace,
-  batch: async () => (await import("./batch/batch.ts")).batch,
+  batch: async () => (await loadBatch()).batch,
 };
 
 async function main([name = "", ...args]: readonly string[]): Promise<void> {

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import type { BatchResult, BatchTask, BatchWork } from "../protocol/batch.ts";
 import { health } from "./health.ts";
 import { metrics } from "./metrics.ts";
+import { prune, volumeUsage } from "../retention/prune.ts";
 import { pluginSync } from "../plugins/plugin-sync.ts";
 
 type Work = {
@@ -14,6 +15,8 @@ const TASKS: Work = {
   "plugin-sync": (task) => pluginSync(task),
   health: (task) => health(task),
   metrics: (task) => metrics(task),
+  prune: (task) => prune(task),
+  "volume-usage": (task) => volumeUsage(task),
 };
 
 /**
@@ -40,7 +43,11 @@ function parseTask(text: string): BatchTask | undefined {
   const isJson = text.trimStart().startsWith("{");
   try {
     const task = (isJson ? JSON.parse(text) : { task: text.trim() }) as Partial<BatchTask>;
-    return Object.hasOwn(TASKS, task.task ?? "") ? task : undefined;
+    const isKnown = Object.hasOwn(TASKS, task.task ?? "");
+    // By its name alone it would not know which sessions run.
+    const isWhole =
+      task.task !== "prune" || (task.policy !== undefined && task.running !== undefined);
+    return isKnown && isWhole ? (task as BatchTask) : undefined;
   } catch {
     return undefined;
   }

@@ -43,8 +43,13 @@ export function readState(places: CheckpointPlaces, id: string): CheckpointState
 /** The latest checkpoint, where its files are all there in the size that they should have. */
 export function readLatest(places: CheckpointPlaces): Previous | undefined {
   const id = latestId(places);
-  const state = id === undefined ? undefined : readState(places, id);
-  if (id === undefined || state === undefined) return undefined;
+  return id === undefined ? undefined : readUnchecked(places, id);
+}
+
+/** A checkpoint whose files are all there in the size that they should have; their content is not read. */
+export function readUnchecked(places: CheckpointPlaces, id: string): Previous | undefined {
+  const state = readState(places, id);
+  if (state === undefined) return undefined;
   const directory = join(places.history, id);
   const isThere = Object.entries(state.files).every(
     ([name, { bytes }]) =>

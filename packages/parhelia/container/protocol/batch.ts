@@ -4,6 +4,7 @@
  */
 
 import type { HealthResult, HealthTask, MetricsResult, MetricsTask } from "./health.ts";
+import type { PruneResult, PruneTask, VolumeUsageResult, VolumeUsageTask } from "./retention.ts";
 
 /** A git repository that plugins come from. */
 export interface BatchPluginSource {
@@ -49,6 +50,8 @@ export interface BatchWork {
   readonly "plugin-sync": { readonly task: PluginSyncTask; readonly result: PluginSyncResult };
   readonly health: { readonly task: HealthTask; readonly result: HealthResult };
   readonly metrics: { readonly task: MetricsTask; readonly result: MetricsResult };
+  readonly prune: { readonly task: PruneTask; readonly result: PruneResult };
+  readonly "volume-usage": { readonly task: VolumeUsageTask; readonly result: VolumeUsageResult };
 }
 
 export type BatchTask = BatchWork[keyof BatchWork]["task"];

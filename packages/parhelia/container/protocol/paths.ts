@@ -36,6 +36,9 @@ export const CHECKPOINT_BUNDLE = "/opt/parhelia/parhelia-checkpoint.js";
 /** The part of it that takes and gives working trees. */
 export const WORKSPACE_BUNDLE = "/opt/parhelia/parhelia-workspace.js";
 
+/** The part of it that runs batch tasks. */
+export const BATCH_BUNDLE = "/opt/parhelia/parhelia-batch.js";
+
 /** `parhelia-mcp-launcher`: the MCP launcher; `parhelia-mcp-launcher status`: prints an `McpReport` made now. */
 export const MCP_LAUNCHER_PROGRAM = "/usr/local/bin/parhelia-mcp-launcher";
 

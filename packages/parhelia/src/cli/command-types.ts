@@ -88,6 +88,11 @@ export interface BatchArguments {
   readonly task: string;
 }
 
+export interface VolumePruneOptions extends JsonOption {
+  /** Only show what would be removed. */
+  readonly dryRun: boolean;
+}
+
 export interface SyncOptions extends JsonOption {
   /** Only show the plan. */
   readonly dryRun: boolean;

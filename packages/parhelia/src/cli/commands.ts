@@ -21,12 +21,14 @@ import type {
   UpOptions,
 } from "./command-types.ts";
 import { imageCommands } from "./image-commands.ts";
+import { volumeCommands } from "./volume-commands.ts";
 
 const secretName = { kind: "required", description: "name of the secret" } as const;
 
 /** What each group of commands is about, for help. */
 export const groupSummaries: Readonly<Record<string, string>> = {
   image: "the images that sandboxes start from: build, release, roll back",
+  volume: "what the volume holds, and what of it is kept",
   secret: "named secrets: environment variables that sandboxes get and nothing records",
   mcp: "the MCP servers of a session",
   config: "what is configured, and where",
@@ -217,9 +219,12 @@ export const commands: readonly AnyCommandSpec[] = [
   defineCommand<BatchArguments, JsonOption>({
     name: "batch",
     summary:
-      "run a short task on the volume: health looks whether all is there that sessions need, plugin-sync clones plugins at their recorded commits, metrics collects numbers",
+      "run a short task on the volume: health looks whether all is there that sessions need, plugin-sync clones plugins at their recorded commits, metrics collects numbers, prune removes old checkpoints",
     arguments: {
-      task: { kind: "required", description: "name of the task: health, plugin-sync, metrics" },
+      task: {
+        kind: "required",
+        description: "name of the task: health, plugin-sync, metrics, prune",
+      },
     },
     options: { json },
     examples: ["parhelia batch health", "parhelia batch plugin-sync --json"],
@@ -235,6 +240,7 @@ export const commands: readonly AnyCommandSpec[] = [
     load: () => import("./commands/deploy.ts"),
   }),
   ...imageCommands,
+  ...volumeCommands,
   defineCommand<SecretSetArguments, None>({
     name: "secret set",
     summary: "create or replace a secret; values come from a prompt or standard input",

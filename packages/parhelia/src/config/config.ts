@@ -1,4 +1,4 @@
-import { parseDuration } from "../units.ts";
+import { HOUR_MS, parseDuration } from "../units.ts";
 import type { ConfigValues } from "./schema.ts";
 
 /** Where sandboxes run (decision D3). */
@@ -38,6 +38,14 @@ export interface Config {
   };
   readonly volume: { readonly name: string };
   readonly secrets: readonly SecretRequest[];
+  readonly retention: {
+    readonly keepLast: number;
+    readonly keepHourly: number;
+    readonly keepDaily: number;
+    readonly checkpointMaxAgeMs: number;
+    readonly maxCheckpointBytes: number | undefined;
+    readonly workspaceUnusedMs: number;
+  };
   readonly sync: {
     /** Files that are sent although they look like they hold a secret, as the plan names them. */
     readonly allow: readonly string[];
@@ -48,7 +56,7 @@ export interface Config {
 
 /** From the file's words and texts to the program's. `values` have been checked by the schema. */
 export function toConfig(values: ConfigValues, secretsAreRequired: boolean): Config {
-  const { target, modal, sandbox, image, volume, secrets, sync, env } = values;
+  const { target, modal, sandbox, image, volume, secrets, retention, sync, env } = values;
   return {
     target,
     modal: {
@@ -66,6 +74,15 @@ export function toConfig(values: ConfigValues, secretsAreRequired: boolean): Con
     image: { apt: image.apt, pip: image.pip, claudeCode: image.claude_code, bun: image.bun },
     volume,
     secrets: secrets.names.map((name) => ({ name, required: secretsAreRequired })),
+    retention: {
+      keepLast: retention.keep_last,
+      keepHourly: retention.keep_hourly,
+      keepDaily: retention.keep_daily,
+      checkpointMaxAgeMs: retention.checkpoint_days * 24 * HOUR_MS,
+      maxCheckpointBytes:
+        retention.max_checkpoint_gb === undefined ? undefined : retention.max_checkpoint_gb * 1e9,
+      workspaceUnusedMs: retention.workspace_days * 24 * HOUR_MS,
+    },
     sync,
     env,
   };

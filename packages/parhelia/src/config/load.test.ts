@@ -60,6 +60,14 @@ describe("without a file", () => {
         { name: "anthropic-api-key", required: false },
         { name: "github-token", required: false },
       ],
+      retention: {
+        keepLast: 10,
+        keepHourly: 24,
+        keepDaily: 7,
+        checkpointMaxAgeMs: 30 * 24 * HOUR_MS,
+        maxCheckpointBytes: undefined,
+        workspaceUnusedMs: 30 * 24 * HOUR_MS,
+      },
       sync: { allow: [] },
       env: {},
     });

@@ -43,6 +43,10 @@ const memoryMib = z
   .min(128, "must be at least 128")
   .max(344_064, "must be at most 344064 (336 GiB)");
 
+const count = z.int().min(0, "must be at least 0");
+
+const days = z.number().gt(0, "must be more than 0");
+
 const timeout = z.string().superRefine((value, context) => {
   const durationMs = parseDuration(value);
   const problem =
@@ -191,6 +195,39 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .meta({ description: "Names of secrets; values never stand in this file." }),
+  retention: z
+    .strictObject({
+      keep_last: z.int().min(1, "must be at least 1").default(10).meta({
+        description: "Of each session, so many of the newest checkpoints are kept.",
+      }),
+      keep_hourly: count.default(24).meta({
+        description: "Beyond those, the newest of each of so many hours that have one.",
+      }),
+      keep_daily: count.default(7).meta({
+        description: "And the newest of each of so many days that have one.",
+      }),
+      checkpoint_days: days.default(30).meta({
+        description: "Older checkpoints go, but a session's last one stays.",
+        unit: "days",
+      }),
+      max_checkpoint_gb: z.number().gt(0, "must be more than 0").optional().meta({
+        description:
+          "Above this size of all sessions' checkpoints together, the oldest go, but each session's last one stays.",
+        unit: "GB (10^9 bytes)",
+        unset: "no ceiling",
+        example: "50",
+      }),
+      workspace_days: days.default(30).meta({
+        description:
+          "Workspaces that nobody used for so long go, where a checkpoint has their content.",
+        unit: "days",
+      }),
+    })
+    .prefault({})
+    .meta({
+      description:
+        "What `parhelia volume prune` leaves on the volume. It never touches anything of a running session, nor the last checkpoint of a session that was not removed with `parhelia rm`.",
+    }),
   sync: z
     .strictObject({
       allow: z.array(text).default([]).meta({

@@ -10,6 +10,8 @@ export interface ContainerProgram {
   readonly checkpointBundle: Uint8Array;
   /** What of the program takes and gives working trees. */
   readonly workspaceBundle: Uint8Array;
+  /** The batch tasks', apart from the program, since no session waits for them. */
+  readonly batchBundle: Uint8Array;
   /** The MCP launcher's, which is many times larger. */
   readonly mcpLauncherBundle: Uint8Array;
   readonly metricsBundle: Uint8Array;
@@ -37,6 +39,7 @@ const FILES: Record<keyof ContainerProgram, string> = {
   bundle: "parhelia-container.js",
   checkpointBundle: "parhelia-checkpoint.js",
   workspaceBundle: "parhelia-workspace.js",
+  batchBundle: "parhelia-batch.js",
   mcpLauncherBundle: "parhelia-mcp-launcher.js",
   metricsBundle: "parhelia-metrics.js",
   container: "parhelia-container",
@@ -70,6 +73,7 @@ export function readContainerProgram(): ContainerProgram {
     bundle: read("bundle"),
     checkpointBundle: read("checkpointBundle"),
     workspaceBundle: read("workspaceBundle"),
+    batchBundle: read("batchBundle"),
     mcpLauncherBundle: read("mcpLauncherBundle"),
     metricsBundle: read("metricsBundle"),
     container: read("container"),

@@ -2,6 +2,7 @@ import { gzipSync } from "node:zlib";
 import {
   ATTACH_PROGRAM,
   CHECKPOINT_BUNDLE,
+  BATCH_BUNDLE,
   CONTAINER_BUNDLE,
   CONTAINER_PROGRAM,
   ENTRYPOINT,
@@ -75,6 +76,7 @@ export function programLayer(program: ContainerProgram): ImageLayer {
       ...writeFile(CONTAINER_BUNDLE, "0644", program.bundle),
       ...writeFile(CHECKPOINT_BUNDLE, "0644", program.checkpointBundle),
       ...writeFile(WORKSPACE_BUNDLE, "0644", program.workspaceBundle),
+      ...writeFile(BATCH_BUNDLE, "0644", program.batchBundle),
       ...writeFile(CONTAINER_PROGRAM, "0755", program.container),
       ...writeFile(EXEC_PROGRAM, "0755", program.exec),
       ...writeFile(TERMINAL_PROGRAM, "0755", program.terminal),

@@ -31,6 +31,7 @@ function programOf(bundleBytes: number): ContainerProgram {
     bundle: bytes(bundleBytes),
     checkpointBundle: bytes(12),
     workspaceBundle: bytes(13),
+    batchBundle: bytes(12),
     mcpLauncherBundle: bytes(bundleBytes),
     metricsBundle: bytes(bundleBytes),
     container: bytes(10),

@@ -89,9 +89,12 @@ export function removedSessionMarker(sessionId: string): string {
   return `${checkpointDir(sessionId)}/removed`;
 }
 
+/** Of an id that `movedTreeDir` put behind a tree's name. */
+export const MOVED_TREE_INFIX = ".before-";
+
 /** Where a working tree goes that differs from the checkpoint that is restored in its place. */
 export function movedTreeDir(tree: string, checkpointId: string): string {
-  return `${tree}.before-${checkpointId}`;
+  return `${tree}${MOVED_TREE_INFIX}${checkpointId}`;
 }
 
 /** What is kept of one project: `p-` and 16 hexadecimal digits name it. */

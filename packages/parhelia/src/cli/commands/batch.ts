@@ -7,6 +7,7 @@ import { listSecrets } from "../../modal/secrets.ts";
 import { formatBytes } from "../../units.ts";
 import type { CommandContext, RunCommand } from "../command.ts";
 import type { BatchArguments, JsonOption } from "../command-types.ts";
+import { pruneVolume } from "../prune-volume.ts";
 import { runTask } from "../run-task.ts";
 import { formatTable } from "../table.ts";
 
@@ -16,6 +17,7 @@ const TASKS: Readonly<Record<string, RunTask>> = {
   "plugin-sync": syncPlugins,
   health: checkHealth,
   metrics: collectMetrics,
+  prune: (context, loaded, json) => pruneVolume(context, loaded, { json, dryRun: false }),
 };
 
 /** `parhelia batch`: one short task on the volume; ends with 1 when not all of it could be done. */

@@ -1,0 +1,2 @@
+/** What the sandbox's program loads for batch tasks. */
+export { batch } from "./batch.ts";
