@@ -55,7 +55,10 @@ async function ensureImage(): Promise<void> {
 
 async function ensureSession(): Promise<void> {
   const running = await isRunning(SESSION);
-  if (!running) await parhelia(["up", SESSION]);
+  if (!running) {
+    // One that was used before is gone on with.
+    await parhelia(["up", SESSION]).catch(() => parhelia(["resume", SESSION]));
+  }
   print(`✓ session ${SESSION} ${running ? "runs already" : "is ready"}`);
 }
 

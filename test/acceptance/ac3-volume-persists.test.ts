@@ -96,7 +96,7 @@ describe("SPEC-01.AC3: what is on the volume persists", () => {
   });
 
   test("two sandboxes at once see each other's files, after a commit and a reload", async () => {
-    await first.up();
+    await first.up("--new");
     const modal = await connectSdk(home);
     try {
       const write = "echo from first > /vol/parhelia/workspaces/shared && sync /vol/parhelia";

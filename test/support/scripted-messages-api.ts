@@ -6,6 +6,7 @@ import type {
 } from "../../packages/parhelia/src/parity/scripted-messages-api.ts";
 
 export {
+  type RecordedRequest,
   say,
   startScriptedMessagesApi,
   type ScriptedMessagesApi,

@@ -53,6 +53,23 @@ export class Session {
     await this.#home.succeed([...this.#flags, "stop", this.name]);
   }
 
+  /** Runs a command of the command line about this session, whatever its exit status. */
+  command(verb: string, ...args: readonly string[]): Promise<ProgramResult> {
+    return this.#home.run([...this.#flags, ...verb.split(" "), this.name, ...args]);
+  }
+
+  /** @returns what `parhelia resume --json` prints */
+  async resume(...args: readonly string[]): Promise<ResumedSession> {
+    const words = [...this.#flags, "resume", this.name, ...args];
+    return (await this.#home.json(words)) as ResumedSession;
+  }
+
+  /** @returns what `parhelia checkpoint ls --json` prints: the newest first */
+  async checkpoints(): Promise<readonly ListedCheckpoint[]> {
+    const words = [...this.#flags, "checkpoint", "ls", this.name];
+    return (await this.#home.json(words)) as readonly ListedCheckpoint[];
+  }
+
   /** Runs a command as user `parhelia`, whatever its exit status. */
   exec(command: readonly string[], options?: CommandOptions): Promise<ProgramResult> {
     return this.#home.run(this.execArguments(command), options);
@@ -73,6 +90,21 @@ export class Session {
   execArguments(command: readonly string[]): string[] {
     return [...this.#flags, "exec", this.name, "--", ...command];
   }
+}
+
+/** What `parhelia resume --json` prints. */
+export interface ResumedSession {
+  readonly sandboxId: string;
+  /** `SESSION/ID` */
+  readonly checkpoint: string;
+}
+
+/** One of what `parhelia checkpoint ls --json` prints. */
+export interface ListedCheckpoint {
+  readonly id: string;
+  readonly reason: string | null;
+  readonly conversations: number | null;
+  readonly status: string;
 }
 
 /** What `parhelia up --json` prints. */

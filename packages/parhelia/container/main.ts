@@ -19,6 +19,8 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Subcommand>>> = {
   unpack: async () => (await loadCheckpointing()).unpack,
   "receive-workspace": async () => (await loadWorkspaces()).receiveWorkspace,
   "send-workspace": async () => (await loadWorkspaces()).sendWorkspace,
+  "end-session": async () => (await loadCheckpointing()).endSession,
+  "remove-session": async () => (await loadCheckpointing()).removeSession,
   batch: async () => (await loadBatch()).batch,
 };
 

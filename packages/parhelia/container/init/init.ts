@@ -1,3 +1,5 @@
+import type { SessionLife } from "../life/session-life.ts";
+import { Ending } from "./ending.ts";
 import { initializeTmux, stopTmux } from "./initialize-tmux.ts";
 import type { Linked } from "./link-config.ts";
 import { linkConfig } from "./link-config.ts";
@@ -11,7 +13,7 @@ import type { McpLauncher } from "./start-mcp-servers.ts";
 import { startMcpServers } from "./start-mcp-servers.ts";
 import { startMetrics } from "./start-metrics.ts";
 import { runSteps } from "./steps.ts";
-import { stopOnSignal, supervise } from "./supervise.ts";
+import { supervise } from "./supervise.ts";
 import { verifyClaudeCode } from "./verify-claude-code.ts";
 
 /**
@@ -24,7 +26,13 @@ export async function init(): Promise<void> {
   let linked: Linked = { environment: {}, windows: undefined };
   let launcher: McpLauncher | undefined;
   const stopEverything = () => Promise.allSettled([launcher?.stop(), stopTmux(linked.environment)]);
-  stopOnSignal(stopEverything);
+  const life: { begun?: SessionLife | undefined } = {};
+  const ending = new Ending({
+    // Before it is ready, a session has nothing that is not on the volume.
+    save: (reason, options) => life.begun?.save(reason, options) ?? Promise.resolve(true),
+    stopEverything,
+  });
+  ending.onSignals();
 
   const steps = await runSteps([
     { name: "link-config", run: async () => void (linked = await linkConfig(process.env)) },
@@ -44,6 +52,9 @@ export async function init(): Promise<void> {
   recordInit({ startedAtMs: Date.now() - performance.now(), readyMs, steps });
   startMetrics(linked.environment);
   supervise();
+  // Loaded now, and not on the way to ready.
+  const { beginLife } = await import("../life/session-life.ts");
+  life.begun = beginLife(linked, ending);
 }
 
 function recordInit(record: InitRecord): void {

@@ -15,6 +15,7 @@ import {
   SESSION_ENV_FILE,
 } from "../protocol/paths.ts";
 import { assembleFirst } from "./assemble-session.ts";
+import { startHistory } from "./start-history.ts";
 import { linkTo } from "./home-link.ts";
 import { loadCheckpointing } from "../load-checkpointing.ts";
 import { writeLog } from "../log.ts";
@@ -46,6 +47,7 @@ export async function linkConfig(given: NodeJS.ProcessEnv): Promise<Linked> {
       gid: owner === "user" ? SANDBOX_USER.gid : 0,
     })),
   );
+  startHistory(given);
   // A sync that was interrupted after its commit is completed before anyone looks.
   rollForward(VOLUME_ROOT);
   const movedTo = linkTo(join(SANDBOX_USER.home, ".claude"), CLAUDE_DIR);

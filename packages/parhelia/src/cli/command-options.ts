@@ -17,6 +17,24 @@ export const timeout: ValueSpec = {
   description: "how long the sandbox may live, such as 90m or 24h (at most 24h)",
 };
 
+export const gpu: ValueSpec = {
+  kind: "value",
+  placeholder: "TYPE[:COUNT]",
+  description: "start the gpu variant with this GPU, such as A10G or A100",
+};
+
+export const region: ValueSpec = {
+  kind: "value",
+  placeholder: "REGION",
+  description: "Modal region, such as us-east; unset is the cheapest",
+};
+
+export const at: ValueSpec = {
+  kind: "value",
+  placeholder: "TIME",
+  description: 'the newest checkpoint that is not younger: an id, an ISO time, or "10m ago"',
+};
+
 export const session = {
   kind: "required",
   description: "name of the session (parhelia ls lists them)",

@@ -50,6 +50,8 @@ export interface UpOptions extends JsonOption, WorkspaceOptions {
   /** Duration such as `2h`. */
   readonly timeout: string | undefined;
   readonly timing: boolean;
+  /** Begin afresh although the name has a checkpoint. */
+  readonly new: boolean;
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -62,8 +64,29 @@ export interface RunArguments {
 }
 
 export interface RunOptions extends JsonOption, WorkspaceOptions {
+  /** Go on with the newest conversation of the session. */
+  readonly continue: boolean;
   readonly timeout: string | undefined;
   readonly env: Readonly<Record<string, string>>;
+}
+
+export interface StopCommandOptions {
+  /** End the sandbox also when its session could not be saved. */
+  readonly force: boolean;
+}
+
+export interface ResumeCommandOptions extends JsonOption {
+  /** Which checkpoint: an id, a time, or how long ago; undefined is the newest. */
+  readonly at: string | undefined;
+  readonly gpu: string | undefined;
+  readonly region: string | undefined;
+  readonly timeout: string | undefined;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface ForkArguments extends SessionArgument {
+  /** Name of the second session. */
+  readonly newName: string;
 }
 
 export interface ExecArguments extends SessionArgument {

@@ -1,6 +1,6 @@
 import { defineCommand } from "./command.ts";
 import type { AnyCommandSpec } from "./command.ts";
-import { env, json, session, timeout, workspace } from "./command-options.ts";
+import { env, gpu, json, region, session, timeout, workspace } from "./command-options.ts";
 import type {
   BatchArguments,
   DoctorArguments,
@@ -21,6 +21,7 @@ import type {
   UpOptions,
 } from "./command-types.ts";
 import { imageCommands } from "./image-commands.ts";
+import { lifeCommands } from "./life-commands.ts";
 import { volumeCommands } from "./volume-commands.ts";
 
 const secretName = { kind: "required", description: "name of the secret" } as const;
@@ -65,19 +66,15 @@ export const commands: readonly AnyCommandSpec[] = [
       name: { kind: "optional", description: "name of the session; one is made up when left out" },
     },
     options: {
-      gpu: {
-        kind: "value",
-        placeholder: "TYPE[:COUNT]",
-        description: "start the gpu variant with this GPU, such as A10G or A100",
-      },
-      region: {
-        kind: "value",
-        placeholder: "REGION",
-        description: "Modal region, such as us-east; unset is the cheapest",
-      },
+      gpu,
+      region,
       timeout,
       ...workspace,
       env,
+      new: {
+        kind: "flag",
+        description: "start afresh, although the name has a checkpoint that could be resumed",
+      },
       timing: { kind: "flag", description: "show where each millisecond went" },
       json,
     },
@@ -102,6 +99,11 @@ export const commands: readonly AnyCommandSpec[] = [
       },
     },
     options: {
+      continue: {
+        kind: "flag",
+        short: "c",
+        description: "go on with the newest conversation of the session",
+      },
       timeout,
       ...workspace,
       env,
@@ -109,6 +111,7 @@ export const commands: readonly AnyCommandSpec[] = [
     },
     examples: [
       'parhelia run work "fix the failing test"',
+      'parhelia run work --continue "and now the other one"',
       'parhelia run "what is in this folder?" -- --model sonnet',
     ],
     load: () => import("./commands/run.ts"),
@@ -182,22 +185,7 @@ export const commands: readonly AnyCommandSpec[] = [
     examples: ["parhelia pull work", "parhelia pull work --apply"],
     load: () => import("./commands/pull.ts"),
   }),
-  defineCommand<SessionArgument, None>({
-    name: "stop",
-    summary: "end a session's sandbox; what is on the volume stays",
-    arguments: { name: session },
-    options: {},
-    examples: ["parhelia stop work"],
-    load: () => import("./commands/stop.ts"),
-  }),
-  defineCommand<SessionArgument, None>({
-    name: "rm",
-    summary: "end a session's sandbox and forget the session",
-    arguments: { name: session },
-    options: {},
-    examples: ["parhelia rm work"],
-    load: () => import("./commands/rm.ts"),
-  }),
+  ...lifeCommands,
   defineCommand<None, SyncOptions>({
     name: "sync",
     summary: "send your Claude configuration, plugins and MCP servers to the volume",

@@ -40,9 +40,11 @@ export async function runProgram(
     const [first = "", second] = spec.name.split(" ");
     const parent = second === undefined ? program : group(program, groups, first, options);
     const command = addCommand(parent, second ?? first, spec);
+    // A command can have others below it: `checkpoint`, `checkpoint ls`.
+    if (second === undefined) groups.set(first, command);
     command.action(async () => {
       const context = options.createContext(program.opts<GlobalFlags>());
-      const values = readOptions(spec, command.opts(), context.env);
+      const values = readOptions(spec, command.optsWithGlobals(), context.env);
       const args = bindArguments(spec, command.args, rest);
       const { run } = await spec.load();
       // The row was checked against the types of its command where it was defined.
@@ -105,8 +107,12 @@ function addCommand(parent: Command, name: string, spec: AnyCommandSpec): Comman
 
 /** A command in the list of its parent: with its arguments, or with the commands of its group. */
 function termOf(command: Command): string {
-  const group = command.commands.map((inner) => inner.name()).join("|");
-  return `${command.name()} ${group || command.usage().replace("[options]", "").trim()}`.trimEnd();
+  const own = command
+    .usage()
+    .replace(/^\[options\]|^<command>$/, "")
+    .trim();
+  const words = [own, ...command.commands.map((inner) => inner.name())].filter(Boolean);
+  return `${command.name()} ${words.join("|")}`.trimEnd();
 }
 
 /** Errors are thrown, not printed: `print-error.ts` prints them. */

@@ -1,7 +1,7 @@
 import type { LoadedConfig } from "../config/load.ts";
 import { logLine } from "../log.ts";
 import { createClaudeSandbox, type ClaudeSandbox } from "../sandbox/create-claude-sandbox.ts";
-import { optionsFromConfig } from "../sandbox/sandbox-options.ts";
+import { optionsFromConfig, type ClaudeSandboxOptions } from "../sandbox/sandbox-options.ts";
 import { showBuildProgress } from "./build-progress.ts";
 import type { BroughtProject } from "../sandbox/workspace/bring-project.ts";
 import {
@@ -12,15 +12,19 @@ import {
 import { formatBytes, SECOND_MS } from "../units.ts";
 import type { CommandContext } from "./command.ts";
 
-/** Starts a session as the configuration asks for it, showing the build of an image that is not there. */
+/**
+ * Starts a session as the configuration asks for it, showing the build of an image that is not there.
+ * @param further options before the configuration's @param choice where a project is looked for; not at all
+ * where it is left out
+ */
 export async function startSession(
   context: CommandContext,
   loaded: LoadedConfig,
   name: string,
-  choice: ProjectChoice,
-  gpu?: string,
+  further: Partial<ClaudeSandboxOptions> = {},
+  choice?: ProjectChoice,
 ): Promise<ClaudeSandbox> {
-  const project = await findProject(context.cwd, choice);
+  const project = choice && (await findProject(context.cwd, choice));
   if (project !== undefined) logLine(`project ${describeSource(project)}`);
   const progress = showBuildProgress();
   let building = false;
@@ -28,9 +32,9 @@ export async function startSession(
   try {
     return await createClaudeSandbox({
       ...options,
-      gpu,
       project,
       onProjectProgress: showTransfer(),
+      ...further,
       signal: context.signal,
       onBuildLog: progress.onBuildLog,
       image: {

@@ -28,6 +28,12 @@ export interface Config {
     readonly memoryLimitMiB: number | undefined;
     /** Whole seconds, at most 24 h. */
     readonly timeoutMs: number;
+    /** How long nothing may happen before it ends; 0: any time. */
+    readonly idleMs: number;
+  };
+  readonly checkpoint: {
+    /** How often one is taken; 0: only when something else asks for one. */
+    readonly intervalMs: number;
   };
   readonly image: {
     readonly apt: readonly string[];
@@ -56,7 +62,8 @@ export interface Config {
 
 /** From the file's words and texts to the program's. `values` have been checked by the schema. */
 export function toConfig(values: ConfigValues, secretsAreRequired: boolean): Config {
-  const { target, modal, sandbox, image, volume, secrets, retention, sync, env } = values;
+  const { target, modal, sandbox, checkpoint, image, volume, secrets, retention, sync, env } =
+    values;
   return {
     target,
     modal: {
@@ -70,7 +77,9 @@ export function toConfig(values: ConfigValues, secretsAreRequired: boolean): Con
       cpuLimit: sandbox.cpu_limit,
       memoryLimitMiB: sandbox.memory_limit_mib,
       timeoutMs: parseDuration(sandbox.timeout) ?? 0,
+      idleMs: parseDuration(sandbox.idle) ?? 0,
     },
+    checkpoint: { intervalMs: parseDuration(checkpoint.interval) ?? 0 },
     image: { apt: image.apt, pip: image.pip, claudeCode: image.claude_code, bun: image.bun },
     volume,
     secrets: secrets.names.map((name) => ({ name, required: secretsAreRequired })),

@@ -53,7 +53,9 @@ describe("without a file", () => {
         cpuLimit: undefined,
         memoryLimitMiB: undefined,
         timeoutMs: 24 * HOUR_MS,
+        idleMs: 30 * MINUTE_MS,
       },
+      checkpoint: { intervalMs: MINUTE_MS },
       image: { apt: [], pip: ["anthropic"], claudeCode: undefined, bun: undefined },
       volume: { name: "parhelia-vol" },
       secrets: [
@@ -179,6 +181,11 @@ describe("what is wrong", () => {
     ["sandbox.memory_mib = 0.5", "sandbox.memory_mib must be a whole number, not 0.5"],
     ["sandbox.memory_mib = 64", "sandbox.memory_mib must be at least 128, not 64"],
     ["sandbox.cpu_limit = 2", "sandbox.cpu_limit must be at least cpu, which is 4, not 2"],
+    [
+      'sandbox.idle = "soon"',
+      'sandbox.idle must be "off" or a duration such as "60s", "30m" or "1h30m", not "soon"',
+    ],
+    ['checkpoint.interval = "500ms"', 'checkpoint.interval must be whole seconds, not "500ms"'],
     ['sandbox.timeout = "25h"', 'sandbox.timeout must be between 1s and 24h, not "25h"'],
     ['sandbox.timeout = "1500ms"', 'sandbox.timeout must be whole seconds, not "1500ms"'],
     ["sandbox.timeout = 24", "sandbox.timeout must be a string, not 24"],

@@ -60,6 +60,23 @@ const timeout = z.string().superRefine((value, context) => {
   if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
 });
 
+/** A time after which something happens by itself, or `off`. */
+function period(leastMs: number, least: string) {
+  return z.string().superRefine((value, context) => {
+    if (value === "off" || value === "0") return;
+    const durationMs = parseDuration(value);
+    const problem =
+      durationMs === undefined
+        ? 'must be "off" or a duration such as "60s", "30m" or "1h30m"'
+        : durationMs % SECOND_MS !== 0
+          ? "must be whole seconds"
+          : durationMs < leastMs
+            ? `must be at least ${least}, or "off"`
+            : undefined;
+    if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
+  });
+}
+
 const variableName = z
   .string()
   .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be a name of letters, digits and underscores");
@@ -124,6 +141,11 @@ export const configSchema = z.strictObject({
           "How long a sandbox may live. Whole seconds, at most 24h; it is ended then, whatever it does.",
         unit: "duration (`ms`, `s`, `m`, `h`)",
       }),
+      idle: period(SECOND_MS, "1s").default("30m").meta({
+        description:
+          "A sandbox in which nothing happens for so long, at no terminal, in no turn of Claude and in no command, takes a checkpoint and ends; `off` lets it live.",
+        unit: "duration (`s`, `m`, `h`)",
+      }),
     })
     .superRefine((sandbox, context) => {
       const pairs = [
@@ -139,6 +161,16 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .meta({ description: "What each sandbox gets, and for how long." }),
+  checkpoint: z
+    .strictObject({
+      interval: period(SECOND_MS, "1s").default("60s").meta({
+        description:
+          "How often a session's state is saved on the volume, where it changed: the most work that a sandbox can lose that is killed. `off` saves it only at the end, before a deadline and on request.",
+        unit: "duration (`s`, `m`, `h`)",
+      }),
+    })
+    .prefault({})
+    .meta({ description: "How a session's state is kept." }),
   image: z
     .strictObject({
       apt: z

@@ -57,6 +57,7 @@ export interface RecordedRequest {
   /** Set for `main` and `side`. */
   readonly body: MessagesBody | undefined;
   readonly status: number;
+  readonly arrivedAtMs: number;
 }
 
 export interface ScriptedMessagesApi {
@@ -136,7 +137,15 @@ async function answer(
   const kind = body === undefined ? "other" : (body.tools ?? []).length > 0 ? "main" : "side";
   // Written down on arrival, so that one sees a request whose answer is still on its way.
   const index = script.requests.length;
-  const record = { method, path, headers: request.headers, kind, body, status: 0 } as const;
+  const record = {
+    method,
+    path,
+    headers: request.headers,
+    kind,
+    body,
+    status: 0,
+    arrivedAtMs: Date.now(),
+  } as const;
   script.requests.push(record);
   response.once("finish", () => {
     script.requests[index] = { ...record, status: response.statusCode };

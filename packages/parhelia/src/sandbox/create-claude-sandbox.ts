@@ -12,6 +12,7 @@ import { workspaceDir } from "../volume/layout.ts";
 import { ensureImage, type ImageRequest } from "./image.ts";
 import { PhaseTimer, type Phase } from "./phases.ts";
 import { DEFAULT_SECRETS, type ClaudeSandboxOptions } from "./sandbox-options.ts";
+import { explainStart, sessionVariables } from "./session-variables.ts";
 import { untilAborted } from "./until-aborted.ts";
 import { waitUntilReady } from "./wait-until-ready.ts";
 import { ProjectTransfer } from "./workspace/bring-project.ts";
@@ -50,8 +51,7 @@ export async function createClaudeSandbox(options: ClaudeSandboxOptions): Promis
   const variant = chooseVariant(options.gpu);
   if (variant.name === "parhelia-gpu") refuseGpu();
 
-  const project = options.project?.project;
-  const workspace = workspaceDir(name, project?.hash);
+  const workspace = options.restore?.workspace ?? workspaceDir(name, options.project?.project.hash);
   await using transfer = options.project && new ProjectTransfer(options.project);
 
   const timer = new PhaseTimer();
@@ -76,17 +76,16 @@ export async function createClaudeSandbox(options: ClaudeSandboxOptions): Promis
         timeoutMs,
         env: {
           ...options.env,
-          PARHELIA_SESSION: name,
-          PARHELIA_VARIANT: variant.name,
-          PARHELIA_WORKSPACE: workspace,
-          ...(project && { PARHELIA_PROJECT: JSON.stringify(project) }),
+          ...sessionVariables(name, variant, timeoutMs, { ...options, workspace }),
         },
         tags: sessionTags(name, variant, timeoutMs),
         ...(options.regions?.length ? { regions: options.regions } : {}),
       });
       timer.end("create sandbox");
 
-      await waitUntilReady(connection, sandbox, options.signal);
+      await waitUntilReady(connection, sandbox, options.signal).catch((error: unknown) => {
+        throw explainStart(name, error);
+      });
       timer.end("wait until ready");
       const readyMs = timer.totalMs;
       if (transfer !== undefined) {

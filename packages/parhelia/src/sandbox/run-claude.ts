@@ -1,5 +1,6 @@
+import { UserError } from "../errors.ts";
 import type { Sandbox } from "../modal/sandboxes.ts";
-import { startCommand, type RunningCommand } from "./exec.ts";
+import { runInSandbox, startCommand, type RunningCommand } from "./exec.ts";
 import { passThrough, type LocalStreams } from "./pass-through.ts";
 import { reachBaseUrl } from "./reach-base-url.ts";
 import { streamedText } from "./streamed-text.ts";
@@ -13,6 +14,8 @@ export interface ClaudeTurn {
   readonly env: Readonly<Record<string, string>>;
   /** Claude's messages as JSON, one a line, instead of the text of its answer. */
   readonly json: boolean;
+  /** Go on with the newest conversation of the session. Default: begin one. */
+  readonly continues?: boolean;
 }
 
 const STREAM_JSON = ["--output-format", "stream-json", "--verbose", "--include-partial-messages"];
@@ -27,11 +30,12 @@ export async function runClaude(
   turn: ClaudeTurn,
   streams: LocalStreams,
 ): Promise<number> {
+  const continued = turn.continues === true ? ["--resume", await newestConversation(sandbox)] : [];
   const reachable = await reachBaseUrl(sandbox, turn.env);
   try {
     const command = await startCommand(
       sandbox,
-      ["claude", "-p", turn.prompt, ...STREAM_JSON, ...turn.claudeArguments],
+      ["claude", "-p", turn.prompt, ...STREAM_JSON, ...continued, ...turn.claudeArguments],
       { env: reachable.env },
     );
     const shown = turn.json ? command : withTextOutput(command);
@@ -39,6 +43,21 @@ export async function runClaude(
   } finally {
     await reachable.close();
   }
+}
+
+/** Conversations are files with their identifier as name; those of sub-agents lie deeper or are named so. */
+const LIST_CONVERSATIONS = 'cd "$CLAUDE_CONFIG_DIR/projects" && ls -t -- */*.jsonl';
+
+const CONVERSATION = /^[^/]+\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.jsonl$/m;
+
+/** @throws UserError when the session has no conversation yet */
+async function newestConversation(sandbox: Sandbox): Promise<string> {
+  const { stdout } = await runInSandbox({ sandbox }, ["sh", "-c", LIST_CONVERSATIONS]);
+  const id = CONVERSATION.exec(stdout)?.[1];
+  if (id !== undefined) return id;
+  throw new UserError("the session has no conversation that could be continued", {
+    hint: "leave --continue out to begin one",
+  });
 }
 
 /** The command with the answer's text on standard output, as it arrives, instead of JSON lines. */

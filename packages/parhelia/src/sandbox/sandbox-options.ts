@@ -1,3 +1,4 @@
+import type { Project } from "../../container/protocol/workspace.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { lockPathFor } from "../config/lock-file.ts";
 import type { ImageRequest } from "./image.ts";
@@ -40,12 +41,30 @@ export interface ClaudeSandboxOptions {
   readonly project?: ProjectSource | undefined;
   /** Gets what of the project has been sent so far, at last all of it. */
   readonly onProjectProgress?: ((sent: BroughtProject) => void) | undefined;
+  /** How often a checkpoint is taken, in ms, in whole seconds; 0: never by itself. Default: 60 000. */
+  readonly checkpointIntervalMs?: number | undefined;
+  /** The sandbox ends when nothing happened for so long, in ms; 0: it does not. Default: 30 min. */
+  readonly idleMs?: number | undefined;
+  /** The checkpoint that the session goes on from. Default: it begins. */
+  readonly restore?: SessionOrigin | undefined;
+  /** Begin also where the name has a checkpoint that could be resumed. Default: refuse. */
+  readonly startAnew?: boolean | undefined;
   /** What the image is built from, where none is published yet. */
   readonly image?: Partial<Omit<ImageRequest, "variant">> | undefined;
   /** Gets the output of an image build. */
   readonly onBuildLog?: BuildLogListener | undefined;
   /** Aborting it ends the start; a sandbox that was created is terminated. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** A checkpoint that a session goes on from. */
+export interface SessionOrigin {
+  readonly session: string;
+  readonly checkpointId: string;
+  /** The session's working tree in the new sandbox, absolute. */
+  readonly workspace: string;
+  /** What the session works on; undefined where it has no project. */
+  readonly project: Project | undefined;
 }
 
 /** The secrets of the specification (SPEC-01.14), taken where they exist. */
@@ -68,6 +87,7 @@ export function optionsFromConfig(
     regions: config.modal.regions,
     ...config.sandbox,
     timeoutHours: config.sandbox.timeoutMs / 3_600_000,
+    checkpointIntervalMs: config.checkpoint.intervalMs,
     volumeName: config.volume.name,
     secrets: config.secrets,
     env: config.env,

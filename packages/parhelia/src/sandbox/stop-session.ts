@@ -1,15 +1,98 @@
-import { VOLUME_ROOT } from "../volume/layout.ts";
+import type { CheckpointResult } from "../../container/protocol/checkpoint.ts";
+import { END_ORDER } from "../../container/protocol/end-session.ts";
+import { CONTAINER_PROGRAM } from "../../container/protocol/paths.ts";
+import { ParheliaError, SystemError } from "../errors.ts";
+import { logLine } from "../log.ts";
 import type { Connection } from "../modal/connection.ts";
+import type { Sandbox } from "../modal/sandboxes.ts";
+import { VOLUME_ROOT } from "../volume/layout.ts";
+import { requireVolume } from "../modal/volumes.ts";
+import { requireCheckpoint } from "./checkpoint-session.ts";
 import { requireSession } from "./session.ts";
+import { readStoredState } from "./stored-checkpoints.ts";
+
+export interface StopOptions {
+  /** Default: `parhelia-vol`. */
+  readonly volumeName?: string | undefined;
+  /** End the sandbox also when its session could not be saved. Default: let it go on. */
+  readonly force?: boolean | undefined;
+}
 
 /**
- * Flushes the volume, then ends the session's sandbox and waits until it has gone; what is on the volume
- * stays (SPEC-01, shutdown sequence).
+ * Ends a session: takes a checkpoint while its work stands still, looks whether the volume has it, ends the
+ * MCP servers, then ends the sandbox and waits until it has gone (SPEC-01, shutdown sequence; decision D9).
+ *
+ * @returns the checkpoint; undefined when there is none and the end was forced
  * @throws UserError when no such session runs
+ * @throws SystemError when the session could not be saved: it goes on as it was
  */
-export async function stopSession(connection: Connection, name: string): Promise<void> {
+export async function stopSession(
+  connection: Connection,
+  name: string,
+  options: StopOptions = {},
+): Promise<CheckpointResult | undefined> {
   const sandbox = await requireSession(connection, name);
-  const flush = await sandbox.exec(["sync", VOLUME_ROOT]);
-  await flush.wait();
+  let saved: CheckpointResult | undefined;
+  try {
+    saved = await saveSession(connection, name, sandbox, options.volumeName ?? "parhelia-vol");
+  } catch (error) {
+    if (options.force !== true) throw withForceHint(name, error);
+    logLine(`warning: ${error instanceof Error ? error.message : String(error)}`);
+    const flush = await sandbox.exec(["sync", VOLUME_ROOT]);
+    await flush.wait();
+  }
   await sandbox.terminate({ wait: true });
+  return saved;
+}
+
+/** Leaves the session standing still, its MCP servers ended; or as it was, when something fails. */
+async function saveSession(
+  connection: Connection,
+  name: string,
+  sandbox: Sandbox,
+  volumeName: string,
+): Promise<CheckpointResult> {
+  const [volume, ending] = await Promise.all([
+    requireVolume(connection, volumeName),
+    sandbox.exec([CONTAINER_PROGRAM, "end-session"]),
+  ]);
+  const { line, rest } = await readLine(ending.stdout);
+  if (line === "") {
+    const [stderr, status] = await Promise.all([ending.stderr.readText(), ending.wait()]);
+    return requireCheckpoint(name, line, stderr, status);
+  }
+  const result = requireCheckpoint(name, line, "", 1);
+  const stored = await readStoredState(connection, volume, name, result.id ?? "");
+  const writer = ending.stdin.getWriter();
+  if (stored !== undefined) await writer.write(`${END_ORDER}\n`);
+  await writer.close();
+  await Promise.all([ending.wait(), rest]);
+  if (stored !== undefined) return result;
+  throw new SystemError(`the checkpoint ${result.id} of ${name} did not arrive on ${volumeName}`, {
+    hint: `the session goes on; parhelia checkpoint ls ${name} shows what is there`,
+  });
+}
+
+/** The first line, or all of what has none. `rest` is the stream's end. */
+async function readLine(
+  stream: ReadableStream<string>,
+): Promise<{ line: string; rest: Promise<unknown> }> {
+  const reader = stream.getReader();
+  let text = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    text += value ?? "";
+    const end = text.indexOf("\n");
+    if (done || end >= 0) return { line: end < 0 ? text : text.slice(0, end), rest: drain(reader) };
+  }
+}
+
+async function drain(reader: ReadableStreamDefaultReader<string>): Promise<void> {
+  while (!(await reader.read()).done);
+}
+
+function withForceHint(name: string, error: unknown): unknown {
+  if (!(error instanceof ParheliaError)) return error;
+  const hint = `${name} was not ended; parhelia stop ${name} --force ends it without a checkpoint`;
+  return new SystemError(error.message, { hint, cause: error });
 }

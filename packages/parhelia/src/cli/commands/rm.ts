@@ -1,22 +1,33 @@
+import { lockPathFor } from "../../config/lock-file.ts";
+import { cpuVariant } from "../../config/variants.ts";
 import { logLine } from "../../log.ts";
-import { findSandbox } from "../../modal/sandboxes.ts";
-import { noSuchSession, withConnection } from "../../sandbox/session.ts";
+import { ensureImage } from "../../sandbox/image.ts";
+import { removeSession } from "../../sandbox/remove-session.ts";
+import { withConnection } from "../../sandbox/session.ts";
 import { actOn } from "../acting.ts";
 import type { RunCommand } from "../command.ts";
 import type { None, SessionArgument } from "../command-types.ts";
 
-/** `parhelia rm`: ends a session's sandbox at once; with a session that has ended there is nothing to do. */
+/** `parhelia rm`: ends a session's sandbox at once, and gives its checkpoints up. */
 export const run: RunCommand<SessionArgument, None> = async (context, { name }) => {
-  const connection = actOn(await context.loadConfig());
-  await withConnection(connection, async (connected) => {
-    const running = await findSandbox(connected, name);
-    if (running !== undefined) {
-      await running.terminate({ wait: true });
-      return;
-    }
-    const ended = await findSandbox(connected, name, { includeEnded: true });
-    if (ended === undefined) throw noSuchSession(name);
-  });
-  logLine(`${name} is removed; the volume keeps what it wrote below /vol/parhelia`);
+  const loaded = await context.loadConfig();
+  const { volume, image } = loaded.config;
+  await withConnection(actOn(loaded), (connected) =>
+    removeSession(connected, name, {
+      volumeName: volume.name,
+      place: async () => {
+        const { client, appName } = connected;
+        const appFound = client.apps.fromName(appName, { createIfMissing: true });
+        const lockPath = lockPathFor(loaded.file, context.cwd);
+        const request = { ...image, variant: cpuVariant, lockPath };
+        const [app, found] = await Promise.all([
+          appFound,
+          ensureImage(connected, appFound, request),
+        ]);
+        return { app, image: found };
+      },
+    }),
+  );
+  logLine(`${name} is removed; its checkpoints stay until they are pruned`);
   return 0;
 };

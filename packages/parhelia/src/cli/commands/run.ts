@@ -23,6 +23,7 @@ export const run: RunCommand<RunArguments, RunOptions> = async (context, args, o
     claudeArguments: args.claudeArguments,
     env: { ...forwardedVariables(context.env), ...loaded.config.env, ...options.env },
     json: options.json,
+    continues: options.continue,
   };
 
   const exitStatus = await withConnection(connection, async (connected) => {
@@ -32,7 +33,7 @@ export const run: RunCommand<RunArguments, RunOptions> = async (context, args, o
   });
   if (exitStatus !== undefined) return exitStatus;
 
-  const session = await startSession(context, loaded, name, options);
+  const session = await startSession(context, loaded, name, {}, options);
   logLine(`session ${name} is ready; it runs on after this: parhelia stop ${name}`);
   try {
     signal.throwIfAborted();

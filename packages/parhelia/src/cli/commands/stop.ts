@@ -3,12 +3,23 @@ import { withConnection } from "../../sandbox/session.ts";
 import { stopSession } from "../../sandbox/stop-session.ts";
 import { actOn } from "../acting.ts";
 import type { RunCommand } from "../command.ts";
-import type { None, SessionArgument } from "../command-types.ts";
+import type { SessionArgument, StopCommandOptions } from "../command-types.ts";
 
-/** `parhelia stop`: ends a session's sandbox; the volume keeps what is on it. */
-export const run: RunCommand<SessionArgument, None> = async (context, { name }) => {
-  const connection = actOn(await context.loadConfig());
-  await withConnection(connection, (connected) => stopSession(connected, name));
-  logLine(`${name} has ended; what it wrote below /vol/parhelia is on the volume`);
+/** `parhelia stop`: saves a session and ends its sandbox. */
+export const run: RunCommand<SessionArgument, StopCommandOptions> = async (
+  context,
+  { name },
+  { force },
+) => {
+  const loaded = await context.loadConfig();
+  const volumeName = loaded.config.volume.name;
+  const saved = await withConnection(actOn(loaded), (connected) =>
+    stopSession(connected, name, { volumeName, force }),
+  );
+  logLine(
+    saved === undefined
+      ? `${name} has ended without a checkpoint`
+      : `${name} has ended; parhelia resume ${name} goes on from checkpoint ${saved.id}`,
+  );
   return 0;
 };

@@ -17,7 +17,8 @@ export const run: RunCommand<UpArguments, UpOptions> = async (context, args, opt
   announceTarget(loaded.config.target);
   const name = args.name ?? generateSessionName();
 
-  const session = await startSession(context, loaded, name, options, options.gpu);
+  const further = { gpu: options.gpu, startAnew: options.new };
+  const session = await startSession(context, loaded, name, further, options);
   const totalMs = performance.now();
   try {
     const showsSteps = options.json || options.timing;

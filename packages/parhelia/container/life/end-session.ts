@@ -1,0 +1,60 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { once } from "node:events";
+import { MCP_LAUNCHER_BUNDLE } from "../protocol/paths.ts";
+import { END_ORDER, END_PATIENCE_MS } from "../protocol/end-session.ts";
+import { freezeSession } from "./freeze.ts";
+import { takeCheckpoint } from "./take-checkpoint.ts";
+
+/**
+ * `parhelia-container end-session`, as root: what `parhelia stop` asks for before it ends the sandbox
+ * (decision D9). Takes a checkpoint beside the session's work, stops that work, takes another one of what was
+ * left, and prints it (`CheckpointResult`); status 1 when it failed. Then it waits for the order to end, on
+ * which it ends the MCP servers. Where there is none, or no checkpoint, the session goes on as it was.
+ */
+export async function endSession(): Promise<void> {
+  const first = await takeCheckpoint("shutdown", { background: false });
+  if (!first.ok) {
+    report(first);
+    return;
+  }
+  const frozen = freezeSession();
+  const last = await takeCheckpoint("shutdown", { background: false });
+  const durationMs = first.durationMs + last.durationMs;
+  report({ ...last, bytes: first.bytes + last.bytes, durationMs });
+  if (last.ok && (await isOrderedToEnd())) endMcpServers();
+  else frozen.thaw();
+  process.exit();
+}
+
+function report(result: Awaited<ReturnType<typeof takeCheckpoint>>): void {
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+  process.exitCode = result.ok ? 0 : 1;
+}
+
+async function isOrderedToEnd(): Promise<boolean> {
+  const lines = createInterface({ input: process.stdin });
+  const patience = AbortSignal.timeout(END_PATIENCE_MS);
+  try {
+    const ended = once(lines, "close", { signal: patience }).then(() => [undefined]);
+    const [line] = (await Promise.race([once(lines, "line", { signal: patience }), ended])) as [
+      unknown,
+    ];
+    return line === END_ORDER;
+  } catch {
+    return false;
+  }
+}
+
+/** The launcher leads the process group of the servers that it started. */
+function endMcpServers(): void {
+  for (const name of readdirSync("/proc")) {
+    try {
+      if (!/^\d+$/.test(name)) continue;
+      const words = readFileSync(`/proc/${name}/cmdline`, "utf8").split("\0");
+      if (words.includes(MCP_LAUNCHER_BUNDLE)) process.kill(-Number(name), "SIGTERM");
+    } catch {
+      // It has just ended, or leads no group.
+    }
+  }
+}

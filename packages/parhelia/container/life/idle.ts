@@ -1,0 +1,93 @@
+import { globSync, readdirSync, readFileSync, statSync } from "node:fs";
+import type { Ending } from "../init/ending.ts";
+import type { Environment } from "../init/session-environment.ts";
+import { sweepExecRecords } from "../init/supervise.ts";
+import { ATTACH_PROGRAM, EXEC_DIR, SESSION_CLAUDE_DIR } from "../protocol/paths.ts";
+import { writeLog } from "../log.ts";
+import { askTmux } from "./ask-tmux.ts";
+
+/** Looks are this far apart, or a quarter of a shorter time without activity. */
+const LOOK_INTERVAL_MS = 30_000;
+
+/** How Claude Code is told to work without a person. */
+const HEADLESS = new Set(["-p", "--print"]);
+
+export interface IdleOptions {
+  /** How long nothing may happen. */
+  readonly idleMs: number;
+  readonly environment: Environment;
+  readonly ending: Pick<Ending, "endIfSaved">;
+}
+
+/**
+ * Ends the sandbox when nothing has happened in its session for a time: no keys and no output at a terminal,
+ * no turn of Claude Code, no command from outside. A session that cannot be saved goes on.
+ */
+export function endWhenIdle({ idleMs, environment, ending }: IdleOptions): void {
+  let activeAtMs = Date.now();
+  let isLooking = false;
+  const look = async () => {
+    const seenAtMs = isAtWork() ? Date.now() : await lastActivityMs(environment);
+    activeAtMs = Math.max(activeAtMs, seenAtMs);
+    if (Date.now() - activeAtMs < idleMs) return;
+    writeLog(`parhelia-init idle for ${Math.round((Date.now() - activeAtMs) / 1_000)} s`);
+    await ending.endIfSaved("idle");
+  };
+  setInterval(
+    () => {
+      if (isLooking) return;
+      isLooking = true;
+      void look()
+        .catch((error: unknown) => {
+          writeLog(`parhelia-init could not look for activity: ${String(error)}`);
+        })
+        .finally(() => (isLooking = false));
+    },
+    Math.min(LOOK_INTERVAL_MS, idleMs / 4),
+  );
+}
+
+/** Whether something runs that is never idle: a command from outside, or a headless turn. */
+function isAtWork(): boolean {
+  return sweepExecRecords(EXEC_DIR).some((pid) => !isAttachment(pid)) || hasHeadlessTurn();
+}
+
+/** A terminal that shows the session: what counts is what happens there. */
+function isAttachment(pid: number): boolean {
+  return commandLine(`${pid}`).includes(ATTACH_PROGRAM);
+}
+
+function hasHeadlessTurn(): boolean {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(commandLine)
+    .some(
+      ([program = "", ...args]) =>
+        /(^|\/)claude$/.test(program) && args.some((arg) => HEADLESS.has(arg)),
+    );
+}
+
+function commandLine(pid: string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  } catch {
+    return []; // it has just ended
+  }
+}
+
+/** When something last happened at a terminal of the session, or in a conversation. */
+async function lastActivityMs(environment: Environment): Promise<number> {
+  const [windows, clients] = await Promise.all([
+    askTmux(["list-windows", "-a", "-F", "#{window_activity}"], environment),
+    askTmux(["list-clients", "-F", "#{client_activity}"], environment),
+  ]);
+  const terminals = [...windows, ...clients].map((seconds) => Number(seconds) * 1_000);
+  return Math.max(0, ...terminals, ...conversationTimes(environment));
+}
+
+function conversationTimes({ CLAUDE_CONFIG_DIR }: Environment): number[] {
+  const cwd = CLAUDE_CONFIG_DIR ?? SESSION_CLAUDE_DIR;
+  return globSync("projects/**/*.jsonl", { cwd }).map(
+    (path) => statSync(`${cwd}/${path}`, { throwIfNoEntry: false })?.mtimeMs ?? 0,
+  );
+}

@@ -1,0 +1,51 @@
+import { UserError } from "../../errors.ts";
+import { withConnection } from "../../sandbox/session.ts";
+import { readStoredSession, type StoredCheckpoint } from "../../sandbox/stored-checkpoints.ts";
+import { requireVolume } from "../../modal/volumes.ts";
+import { formatBytes, formatDuration } from "../../units.ts";
+import { actOn } from "../acting.ts";
+import type { RunCommand } from "../command.ts";
+import type { JsonOption, SessionArgument } from "../command-types.ts";
+import { formatTable } from "../table.ts";
+
+/** `parhelia checkpoint ls`: what the volume has of a session, whether it runs or not. */
+export const run: RunCommand<SessionArgument, JsonOption> = async (context, { name }, { json }) => {
+  const loaded = await context.loadConfig();
+  const { checkpoints, isRemoved } = await withConnection(actOn(loaded), async (connected) => {
+    const volume = await requireVolume(connected, loaded.config.volume.name);
+    return readStoredSession(connected, volume, name);
+  });
+  if (checkpoints.length === 0) {
+    throw new UserError(`${name} has no checkpoint`, {
+      hint: `parhelia checkpoint ${name} takes one of a session that runs`,
+    });
+  }
+  if (json) {
+    context.printJson(checkpoints.map((checkpoint) => summary(checkpoint, isRemoved)));
+    return 0;
+  }
+  const now = Date.now();
+  const rows = checkpoints.map((checkpoint) => {
+    const { id, reason, bytes, conversations, status } = summary(checkpoint, isRemoved);
+    const age = formatDuration(Math.max(0, now - checkpoint.createdAt.getTime()));
+    const facts = [reason ?? "-", formatBytes(bytes), `${conversations ?? "-"}`];
+    const { damage } = checkpoint;
+    return [id, age, ...facts, damage === undefined ? status : `${status}: ${damage}`];
+  });
+  const heads = ["ID", "AGE", "REASON", "SIZE", "CONVERSATIONS", "STATE"];
+  for (const line of formatTable(heads, rows)) context.print(line);
+  return 0;
+};
+
+function summary({ id, createdAt, state, damage }: StoredCheckpoint, isRemoved: boolean) {
+  const files = Object.values(state?.files ?? {});
+  return {
+    id,
+    createdAt: createdAt.toISOString(),
+    reason: state?.reason ?? null,
+    bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+    conversations: state?.conversations ?? null,
+    status: damage !== undefined ? "damaged" : isRemoved ? "removed" : "kept",
+    damage: damage ?? null,
+  };
+}

@@ -1,0 +1,68 @@
+import { defineCommand } from "./command.ts";
+import type { AnyCommandSpec } from "./command.ts";
+import { at, env, gpu, json, region, session, timeout } from "./command-options.ts";
+import type {
+  ForkArguments,
+  JsonOption,
+  None,
+  ResumeCommandOptions,
+  SessionArgument,
+  StopCommandOptions,
+} from "./command-types.ts";
+
+/** The commands of a session's life after its start: it is saved, ends, and goes on. */
+export const lifeCommands: readonly AnyCommandSpec[] = [
+  defineCommand<SessionArgument, JsonOption>({
+    name: "checkpoint",
+    summary: "save a session on the volume, now",
+    arguments: { name: session },
+    options: { json },
+    examples: ["parhelia checkpoint work"],
+    load: () => import("./commands/checkpoint.ts"),
+  }),
+  defineCommand<SessionArgument, JsonOption>({
+    name: "checkpoint ls",
+    summary: "list the checkpoints of a session, whether it runs or not",
+    arguments: { name: session },
+    options: { json },
+    examples: ["parhelia checkpoint ls work"],
+    load: () => import("./commands/checkpoint-ls.ts"),
+  }),
+  defineCommand<SessionArgument, StopCommandOptions>({
+    name: "stop",
+    summary: "save a session on the volume and end its sandbox",
+    arguments: { name: session },
+    options: {
+      force: { kind: "flag", description: "end it also when it could not be saved" },
+    },
+    examples: ["parhelia stop work"],
+    load: () => import("./commands/stop.ts"),
+  }),
+  defineCommand<SessionArgument, ResumeCommandOptions>({
+    name: "resume",
+    summary: "go on with a session that has ended, from its last checkpoint or an earlier one",
+    arguments: { name: session },
+    options: { at, gpu, region, timeout, env, json },
+    examples: ["parhelia resume work", 'parhelia resume work --at "10m ago"'],
+    load: () => import("./commands/resume.ts"),
+  }),
+  defineCommand<ForkArguments, ResumeCommandOptions>({
+    name: "fork",
+    summary: "start a second session with what a first one has",
+    arguments: {
+      name: session,
+      newName: { kind: "required", description: "name of the second session" },
+    },
+    options: { at, gpu, region, timeout, env, json },
+    examples: ["parhelia fork work other-idea"],
+    load: () => import("./commands/fork.ts"),
+  }),
+  defineCommand<SessionArgument, None>({
+    name: "rm",
+    summary: "end a session's sandbox at once and give its checkpoints up",
+    arguments: { name: session },
+    options: {},
+    examples: ["parhelia rm work"],
+    load: () => import("./commands/rm.ts"),
+  }),
+];

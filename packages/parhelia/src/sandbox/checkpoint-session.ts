@@ -1,0 +1,42 @@
+import type { CheckpointResult } from "../../container/protocol/checkpoint.ts";
+import { CONTAINER_PROGRAM } from "../../container/protocol/paths.ts";
+import { SystemError } from "../errors.ts";
+import type { Connection } from "../modal/connection.ts";
+import { runInSandbox } from "./exec.ts";
+import { requireSession } from "./session.ts";
+
+/**
+ * Takes a checkpoint of a session that runs, now, and commits it.
+ * @throws UserError when no such session runs
+ * @throws SystemError when it fails; the session goes on and has its earlier checkpoints
+ */
+export async function checkpointSession(
+  connection: Connection,
+  name: string,
+): Promise<CheckpointResult> {
+  const sandbox = await requireSession(connection, name);
+  const command = [CONTAINER_PROGRAM, "checkpoint", "--reason", "request", "--commit"];
+  const { stdout, stderr, exitStatus } = await runInSandbox({ sandbox }, command, { cwd: "/" });
+  return requireCheckpoint(name, stdout, stderr, exitStatus);
+}
+
+/** What a checkpoint printed. @throws SystemError when it is none, or says that it failed */
+export function requireCheckpoint(
+  name: string,
+  stdout: string,
+  stderr: string,
+  exitStatus: number,
+): CheckpointResult {
+  const line = stdout.trim().split("\n").at(-1) ?? "";
+  const result = line.startsWith("{") ? (JSON.parse(line) as CheckpointResult) : undefined;
+  if (result?.ok === true && result.id !== null) return result;
+  if (stderr.includes("unknown sub-command")) {
+    throw new SystemError(`the sandbox of ${name} is older than checkpoints are`, {
+      hint: `parhelia stop ${name} --force ends it without one; parhelia image build, for the next ones`,
+    });
+  }
+  const why = result?.error ?? (stderr.trim() || `it ended with status ${exitStatus}`);
+  throw new SystemError(`no checkpoint of ${name} could be taken: ${why}`, {
+    hint: `the session goes on; parhelia logs ${name} may say more`,
+  });
+}

@@ -1,0 +1,60 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { sandboxEnd } from "../support/editing-claude.ts";
+import { randomSecret } from "../support/leaks.ts";
+import { say, startScriptedMessagesApi } from "../support/scripted-messages-api.ts";
+import { Session, useSharedHome } from "../support/shared-home.ts";
+
+const IDLE_S = 5;
+const home = useSharedHome();
+const configuration = join(home.directory, "idle.toml");
+writeFileSync(configuration, `[image]\npip = []\n[sandbox]\nidle = "${IDLE_S}s"\n`);
+const flags = ["--config", configuration];
+
+beforeAll(async () => {
+  await home.succeed(["secret", "set", "anthropic-api-key", "ANTHROPIC_API_KEY"], {
+    stdin: randomSecret(),
+  });
+});
+afterAll(() => home.succeed(["secret", "rm", "anthropic-api-key"]));
+
+describe(`a session in which nothing happens for ${IDLE_S} s`, () => {
+  test("is saved and ended", async () => {
+    const session = new Session(home, "idle", flags);
+    const { sandboxId } = await session.up();
+    await session.output(["sh", "-c", "echo work > file"]);
+    await sandboxEnd(home, sandboxId, 60_000);
+    expect((await session.checkpoints())[0]).toMatchObject({ reason: "idle", status: "kept" });
+    const { stdout } = await session.command("logs");
+    expect(stdout).toMatch(/parhelia-init idle for \d+ s\n/);
+    expect(stdout).toContain("parhelia-init stopping on idle\n");
+  });
+
+  test("is not idle while a headless turn or a command runs, however silent", async () => {
+    const session = new Session(home, "busy", flags);
+    await session.up();
+    const api = await startScriptedMessagesApi({ turns: [say("late", { delayMs: 4_000 * 3 })] });
+    try {
+      const env = { ANTHROPIC_BASE_URL: api.url };
+      const run = await home.run([...flags, "run", session.name, "wait"], { env });
+      expect(run, run.stderr).toMatchObject({ exitStatus: 0, stdout: "late\n" });
+      await session.output(["sleep", String(IDLE_S * 2)]);
+      expect(await session.output(["echo", "still here"])).toBe("still here");
+    } finally {
+      await api.close();
+      await session.command("rm");
+    }
+  });
+
+  test("is not idle while something is printed in a window", async () => {
+    const session = new Session(home, "printing", flags);
+    await session.up();
+    const loop = "for i in $(seq 12); do echo $i; sleep 1; done";
+    await session.output(["tmux", "send-keys", "-t", "main", loop, "Enter"]);
+    await sleep(IDLE_S * 2_000);
+    expect(await session.output(["echo", "still here"])).toBe("still here");
+    await session.command("rm");
+  });
+});

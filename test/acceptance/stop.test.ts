@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  continueConversation,
+  EditingClaude,
+  roundsIn,
+  tornFiles,
+} from "../support/editing-claude.ts";
+import { randomSecret } from "../support/leaks.ts";
+import { Session, useSharedHome } from "../support/shared-home.ts";
+
+const home = useSharedHome();
+
+beforeAll(async () => {
+  await home.succeed(["secret", "set", "anthropic-api-key", "ANTHROPIC_API_KEY"], {
+    stdin: randomSecret(),
+  });
+});
+afterAll(() => home.succeed(["secret", "rm", "anthropic-api-key"]));
+
+describe("Shutdown sequence, D9: parhelia stop", () => {
+  test("during a running turn keeps that conversation", async () => {
+    const session = new Session(home, "stopped");
+    await session.up();
+    const claude = await EditingClaude.start(home, session);
+    const edits = claude.rounds;
+    const stopped = await session.command("stop");
+    expect(stopped, stopped.stderr).toMatchObject({ exitStatus: 0 });
+    await claude.ended();
+    const [last] = await session.checkpoints();
+    expect(last).toMatchObject({ reason: "shutdown", status: "kept", conversations: 1 });
+    expect(stopped.stderr).toContain(`goes on from checkpoint ${last?.id}`);
+
+    await session.resume();
+    expect(await tornFiles(session)).toBe("");
+    expect(roundsIn(await continueConversation(home, session))).toBeGreaterThanOrEqual(edits);
+    await session.stop();
+  });
+
+  test("ends nothing that could not be saved, unless it is forced to", async () => {
+    const session = new Session(home, "unsaved");
+    await session.up();
+    // A file where the session's checkpoints would be.
+    const directory = `/vol/parhelia/checkpoints/${session.name}`;
+    await session.asRoot(["sh", "-c", `rm -rf ${directory}; touch ${directory}`]);
+    const refused = await session.command("stop");
+    expect(refused.exitStatus).toBe(1);
+    expect(refused.stderr).toContain(`no checkpoint of ${session.name} could be taken`);
+    expect(refused.stderr).toContain(`parhelia stop ${session.name} --force`);
+    // It goes on as it was: nothing of it stands still.
+    expect(await session.output(["timeout", "20", "tmux", "list-sessions"])).toContain("main");
+    const keys = ["send-keys", "-t", "main", "tmux wait-for -S alive", "Enter"];
+    await session.output(["tmux", ...keys]);
+    await session.output(["timeout", "20", "tmux", "wait-for", "alive"]);
+
+    const forced = await session.command("stop", "--force");
+    expect(forced.exitStatus).toBe(0);
+    expect(forced.stderr).toContain("has ended without a checkpoint");
+    await home.succeed(["up", session.name]);
+    await session.asRoot(["rm", directory]);
+    await session.stop();
+  });
+
+  test("of a session that does not run says so", async () => {
+    const { exitStatus, stderr } = await home.run(["stop", "nobody"]);
+    expect(exitStatus).toBe(2);
+    expect(stderr).toContain("no session named nobody is running");
+  });
+});
