@@ -3,3 +3,6 @@ export { checkpoint } from "./checkpoint.ts";
 export { checkpoints } from "./checkpoints.ts";
 export { unpack } from "./unpack.ts";
 export { restoreFirst } from "./restore-first.ts";
+export { endSession } from "../life/end-session.ts";
+export { removeSession } from "../life/remove-session.ts";
+export { beginLife } from "../life/session-life.ts";

@@ -1,4 +1,5 @@
 import type { SessionLife } from "../life/session-life.ts";
+import { loadCheckpointing } from "../load-checkpointing.ts";
 import { Ending } from "./ending.ts";
 import { initializeTmux, stopTmux } from "./initialize-tmux.ts";
 import type { Linked } from "./link-config.ts";
@@ -53,7 +54,7 @@ export async function init(): Promise<void> {
   startMetrics(linked.environment);
   supervise();
   // Loaded now, and not on the way to ready.
-  const { beginLife } = await import("../life/session-life.ts");
+  const { beginLife } = await loadCheckpointing();
   life.begun = beginLife(linked, ending);
 }
 

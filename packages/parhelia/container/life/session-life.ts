@@ -1,6 +1,6 @@
-import type { CheckpointReason } from "../protocol/checkpoint.ts";
+import type { CheckpointReason, CheckpointWindow } from "../protocol/checkpoint.ts";
 import type { Ending } from "../init/ending.ts";
-import type { Linked } from "../init/link-config.ts";
+import type { Environment } from "../init/session-environment.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { watchDeadline } from "./deadline.ts";
 import { endWhenIdle } from "./idle.ts";
@@ -19,7 +19,14 @@ export interface SessionLife {
  * @returns undefined where the sandbox is no session's
  */
 export function beginLife(
-  { environment, windows = [] }: Linked,
+  {
+    environment,
+    windows = [],
+  }: {
+    readonly environment: Environment;
+    /** Of the checkpoint that the session goes on from; undefined where it begins. */
+    readonly windows: readonly CheckpointWindow[] | undefined;
+  },
   ending: Ending,
 ): SessionLife | undefined {
   const { PARHELIA_SESSION: session, PARHELIA_EXPIRES_AT: expiresAt } = environment;
