@@ -978,6 +978,19 @@ export interface SandboxListResponse {
   sandboxes: SandboxInfo[];
 }
 
+export interface ResourceInfo {
+  memoryMb: ResourceInfo_ResourceValue | undefined;
+  milliCpu: ResourceInfo_ResourceValue | undefined;
+  gpuType: string;
+  memoryMbMax: number;
+  milliCpuMax: number;
+}
+
+export interface ResourceInfo_ResourceValue {
+  value: number;
+  isDefault: boolean;
+}
+
 export interface SandboxInfo {
   id: string;
   createdAt: number;
@@ -985,6 +998,7 @@ export interface SandboxInfo {
   tags: SandboxTag[];
   name: string;
   imageId: string;
+  resourceInfo: ResourceInfo | undefined;
   regions: string[];
   timeoutSecs: number;
   idleTimeoutSecs?: number | undefined;
@@ -9339,6 +9353,180 @@ export const SandboxListResponse: MessageFns<SandboxListResponse> = {
   },
 };
 
+function createBaseResourceInfo(): ResourceInfo {
+  return { memoryMb: undefined, milliCpu: undefined, gpuType: "", memoryMbMax: 0, milliCpuMax: 0 };
+}
+
+export const ResourceInfo: MessageFns<ResourceInfo> = {
+  encode(message: ResourceInfo, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.memoryMb !== undefined) {
+      ResourceInfo_ResourceValue.encode(message.memoryMb, writer.uint32(10).fork()).join();
+    }
+    if (message.milliCpu !== undefined) {
+      ResourceInfo_ResourceValue.encode(message.milliCpu, writer.uint32(18).fork()).join();
+    }
+    if (message.gpuType !== "") {
+      writer.uint32(26).string(message.gpuType);
+    }
+    if (message.memoryMbMax !== 0) {
+      writer.uint32(32).uint32(message.memoryMbMax);
+    }
+    if (message.milliCpuMax !== 0) {
+      writer.uint32(48).uint32(message.milliCpuMax);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResourceInfo {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResourceInfo();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.memoryMb = ResourceInfo_ResourceValue.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.milliCpu = ResourceInfo_ResourceValue.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.gpuType = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.memoryMbMax = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.milliCpuMax = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ResourceInfo>): ResourceInfo {
+    return ResourceInfo.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResourceInfo>): ResourceInfo {
+    const message = createBaseResourceInfo();
+    message.memoryMb = (object.memoryMb !== undefined && object.memoryMb !== null)
+      ? ResourceInfo_ResourceValue.fromPartial(object.memoryMb)
+      : undefined;
+    message.milliCpu = (object.milliCpu !== undefined && object.milliCpu !== null)
+      ? ResourceInfo_ResourceValue.fromPartial(object.milliCpu)
+      : undefined;
+    message.gpuType = object.gpuType ?? "";
+    message.memoryMbMax = object.memoryMbMax ?? 0;
+    message.milliCpuMax = object.milliCpuMax ?? 0;
+    return message;
+  },
+};
+
+function createBaseResourceInfo_ResourceValue(): ResourceInfo_ResourceValue {
+  return { value: 0, isDefault: false };
+}
+
+export const ResourceInfo_ResourceValue: MessageFns<ResourceInfo_ResourceValue> = {
+  encode(message: ResourceInfo_ResourceValue, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.value !== 0) {
+      writer.uint32(8).uint32(message.value);
+    }
+    if (message.isDefault !== false) {
+      writer.uint32(16).bool(message.isDefault);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResourceInfo_ResourceValue {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResourceInfo_ResourceValue();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.value = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.isDefault = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ResourceInfo_ResourceValue>): ResourceInfo_ResourceValue {
+    return ResourceInfo_ResourceValue.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResourceInfo_ResourceValue>): ResourceInfo_ResourceValue {
+    const message = createBaseResourceInfo_ResourceValue();
+    message.value = object.value ?? 0;
+    message.isDefault = object.isDefault ?? false;
+    return message;
+  },
+};
+
 function createBaseSandboxInfo(): SandboxInfo {
   return {
     id: "",
@@ -9347,6 +9535,7 @@ function createBaseSandboxInfo(): SandboxInfo {
     tags: [],
     name: "",
     imageId: "",
+    resourceInfo: undefined,
     regions: [],
     timeoutSecs: 0,
     idleTimeoutSecs: undefined,
@@ -9376,6 +9565,9 @@ export const SandboxInfo: MessageFns<SandboxInfo> = {
     }
     if (message.imageId !== "") {
       writer.uint32(66).string(message.imageId);
+    }
+    if (message.resourceInfo !== undefined) {
+      ResourceInfo.encode(message.resourceInfo, writer.uint32(74).fork()).join();
     }
     for (const v of message.regions) {
       writer.uint32(82).string(v!);
@@ -9462,6 +9654,14 @@ export const SandboxInfo: MessageFns<SandboxInfo> = {
             message.imageId = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.resourceInfo = ResourceInfo.decode(reader, reader.uint32());
+            continue;
+          }
           case 10: {
             if (tag !== 82) {
               break;
@@ -9541,6 +9741,9 @@ export const SandboxInfo: MessageFns<SandboxInfo> = {
     message.tags = object.tags?.map((e) => SandboxTag.fromPartial(e)) || [];
     message.name = object.name ?? "";
     message.imageId = object.imageId ?? "";
+    message.resourceInfo = (object.resourceInfo !== undefined && object.resourceInfo !== null)
+      ? ResourceInfo.fromPartial(object.resourceInfo)
+      : undefined;
     message.regions = object.regions?.map((e) => e) || [];
     message.timeoutSecs = object.timeoutSecs ?? 0;
     message.idleTimeoutSecs = object.idleTimeoutSecs ?? undefined;

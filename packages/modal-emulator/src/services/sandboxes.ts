@@ -294,11 +294,23 @@ function describe(record: SandboxRecord) {
     tags: tagList(record.tags),
     name: record.name,
     imageId: definition.imageId,
+    resourceInfo: resourceInfo(definition),
     regions: definition.schedulerPlacement?.regions ?? [],
     timeoutSecs: definition.timeoutSecs,
     readinessProbe: definition.readinessProbe,
     ...(readyAtMs === undefined ? {} : { readyAt: readyAtMs / 1000 }),
     metadata: { appId, ...(result === undefined ? {} : { result: genericResult(result) }) },
+  };
+}
+
+function resourceInfo({ resources }: Sandbox) {
+  const value = (amount = 0) => ({ value: amount, isDefault: amount === 0 });
+  return {
+    memoryMb: value(resources?.memoryMb),
+    milliCpu: value(resources?.milliCpu),
+    gpuType: resources?.gpuConfig?.gpuType ?? "",
+    memoryMbMax: resources?.memoryMbMax ?? 0,
+    milliCpuMax: resources?.milliCpuMax ?? 0,
   };
 }
 

@@ -111,6 +111,21 @@ export interface BatchArguments {
   readonly task: string;
 }
 
+export interface LsOptions extends JsonOption {
+  /** Only what nobody can want any more. */
+  readonly orphans: boolean;
+}
+
+export interface RmArguments {
+  /** Undefined: the orphans. */
+  readonly name: string | undefined;
+}
+
+export interface RmOptions {
+  /** What runs although its time is over. */
+  readonly orphans: boolean;
+}
+
 export interface VolumePruneOptions extends JsonOption {
   /** Only show what would be removed. */
   readonly dryRun: boolean;

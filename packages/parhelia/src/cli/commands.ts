@@ -9,6 +9,7 @@ import type {
   JsonOption,
   LocalPruneOptions,
   LogsOptions,
+  LsOptions,
   None,
   PullOptions,
   RunArguments,
@@ -148,12 +149,15 @@ export const commands: readonly AnyCommandSpec[] = [
     examples: ["parhelia attach work"],
     load: () => import("./commands/attach.ts"),
   }),
-  defineCommand<None, JsonOption>({
+  defineCommand<None, LsOptions>({
     name: "ls",
-    summary: "list the running sessions",
+    summary: "list the running sessions, and what they have cost so far",
     arguments: {},
-    options: { json },
-    examples: ["parhelia ls"],
+    options: {
+      orphans: { kind: "flag", description: "only what runs although its time is over" },
+      json,
+    },
+    examples: ["parhelia ls", "parhelia ls --orphans"],
     load: () => import("./commands/ls.ts"),
   }),
   defineCommand<SessionArgument, LogsOptions>({

@@ -4,8 +4,9 @@ import { at, env, gpu, json, region, session, timeout } from "./command-options.
 import type {
   ForkArguments,
   JsonOption,
-  None,
   ResumeCommandOptions,
+  RmArguments,
+  RmOptions,
   SessionArgument,
   StopCommandOptions,
 } from "./command-types.ts";
@@ -57,12 +58,14 @@ export const lifeCommands: readonly AnyCommandSpec[] = [
     examples: ["parhelia fork work other-idea"],
     load: () => import("./commands/fork.ts"),
   }),
-  defineCommand<SessionArgument, None>({
+  defineCommand<RmArguments, RmOptions>({
     name: "rm",
     summary: "end a session's sandbox at once and give its checkpoints up",
-    arguments: { name: session },
-    options: {},
-    examples: ["parhelia rm work"],
+    arguments: { name: { ...session, kind: "optional" } },
+    options: {
+      orphans: { kind: "flag", description: "end what runs although its time is over, instead" },
+    },
+    examples: ["parhelia rm work", "parhelia rm --orphans"],
     load: () => import("./commands/rm.ts"),
   }),
 ];

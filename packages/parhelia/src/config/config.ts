@@ -52,6 +52,16 @@ export interface Config {
     readonly maxCheckpointBytes: number | undefined;
     readonly workspaceUnusedMs: number;
   };
+  /** US dollars an hour, and factors. */
+  readonly cost: {
+    /** When the rates were looked up: `2025-11-01`. */
+    readonly asOf: string;
+    readonly cpuCoreHour: number;
+    readonly memoryGibHour: number;
+    readonly gpuHour: Readonly<Record<string, number>>;
+    readonly broadRegionFactor: number;
+    readonly narrowRegionFactor: number;
+  };
   readonly sync: {
     /** Files that are sent although they look like they hold a secret, as the plan names them. */
     readonly allow: readonly string[];
@@ -62,7 +72,7 @@ export interface Config {
 
 /** From the file's words and texts to the program's. `values` have been checked by the schema. */
 export function toConfig(values: ConfigValues, secretsAreRequired: boolean): Config {
-  const { target, modal, sandbox, checkpoint, image, volume, secrets, retention, sync, env } =
+  const { target, modal, sandbox, checkpoint, image, volume, secrets, retention, cost, sync, env } =
     values;
   return {
     target,
@@ -91,6 +101,14 @@ export function toConfig(values: ConfigValues, secretsAreRequired: boolean): Con
       maxCheckpointBytes:
         retention.max_checkpoint_gb === undefined ? undefined : retention.max_checkpoint_gb * 1e9,
       workspaceUnusedMs: retention.workspace_days * 24 * HOUR_MS,
+    },
+    cost: {
+      asOf: cost.as_of,
+      cpuCoreHour: cost.cpu_core_hour,
+      memoryGibHour: cost.memory_gib_hour,
+      gpuHour: cost.gpu_hour,
+      broadRegionFactor: cost.broad_region_factor,
+      narrowRegionFactor: cost.narrow_region_factor,
     },
     sync,
     env,

@@ -70,6 +70,7 @@ describe("without a file", () => {
         maxCheckpointBytes: undefined,
         workspaceUnusedMs: 30 * 24 * HOUR_MS,
       },
+      cost: expect.objectContaining({ asOf: "2025-11-01", cpuCoreHour: 0.1419 }) as unknown,
       sync: { allow: [] },
       env: {},
     });

@@ -4,7 +4,17 @@ import type { Setting } from "./settings.ts";
 /** A JSON-like value as TOML writes it. JSON's strings, numbers and lists are TOML's too. */
 export function toToml(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(toToml).join(", ")}]`;
+  if (typeof value === "object" && value !== null) {
+    const pairs = Object.entries(value).map(
+      ([key, inner]) => `${toTomlKey(key)} = ${toToml(inner)}`,
+    );
+    return `{ ${pairs.join(", ")} }`;
+  }
   return JSON.stringify(value);
+}
+
+function toTomlKey(key: string): string {
+  return /^[A-Za-z0-9_-]+$/.test(key) ? key : JSON.stringify(key);
 }
 
 /**

@@ -50,6 +50,14 @@ export interface RunningSandbox {
   readonly readyAt?: Date;
   readonly timeoutMs: number;
   readonly tags: Readonly<Record<string, string>>;
+  /** Where it may run; none: anywhere. */
+  readonly regions: readonly string[];
+  /** What it reserves, in cores and MiB. */
+  readonly resources: {
+    readonly cpu: number;
+    readonly memoryMiB: number;
+    readonly gpu: string | undefined;
+  };
 }
 
 /**
@@ -124,6 +132,12 @@ export async function listSandboxes({ client }: Connection, app: App): Promise<R
         ...(info.readyAt === undefined ? {} : { readyAt: new Date(info.readyAt * 1000) }),
         timeoutMs: info.timeoutSecs * 1000,
         tags: Object.fromEntries(info.tags.map((tag) => [tag.tagName, tag.tagValue])),
+        regions: info.regions,
+        resources: {
+          cpu: (info.resourceInfo?.milliCpu?.value ?? 0) / 1000,
+          memoryMiB: info.resourceInfo?.memoryMb?.value ?? 0,
+          gpu: info.resourceInfo?.gpuType || undefined,
+        },
       });
     }
     beforeTimestamp = last.createdAt;

@@ -1,4 +1,3 @@
-import { hostname, userInfo } from "node:os";
 import { chooseVariant, type Variant } from "../config/variants.ts";
 import { lockPathFor } from "../config/lock-file.ts";
 import { checkSessionName } from "../config/session-name.ts";
@@ -10,6 +9,7 @@ import { findSecret } from "../modal/secrets.ts";
 import { HOUR_MS } from "../units.ts";
 import { workspaceDir } from "../volume/layout.ts";
 import { ensureImage, type ImageRequest } from "./image.ts";
+import { thisOwner } from "./orphans.ts";
 import { PhaseTimer, type Phase } from "./phases.ts";
 import { DEFAULT_SECRETS, type ClaudeSandboxOptions } from "./sandbox-options.ts";
 import { explainStart, sessionVariables } from "./session-variables.ts";
@@ -160,7 +160,7 @@ function sessionTags(name: string, variant: Variant, timeoutMs: number): Record<
   return {
     "parhelia-session": name,
     "parhelia-variant": variant.name,
-    "parhelia-owner": `${userInfo().username}@${hostname()}`,
+    "parhelia-owner": thisOwner(),
     "parhelia-expires-at": new Date(Date.now() + timeoutMs).toISOString(),
   };
 }

@@ -1,5 +1,8 @@
+import type { Config } from "../config/config.ts";
 import type { Connection } from "../modal/connection.ts";
 import { listSandboxes } from "../modal/sandboxes.ts";
+import { estimateCost } from "./estimate-cost.ts";
+import { isOrphan, thisOwner } from "./orphans.ts";
 
 /** A session that runs. */
 export interface RunningSession {
@@ -10,12 +13,24 @@ export interface RunningSession {
   readonly createdAt: Date;
   /** When its sandbox ends by itself. */
   readonly expiresAt: Date;
+  /** `USER@HOST` that started it; null where its tags do not say. */
+  readonly owner: string | null;
+  /** US dollars so far, by the rates of the configuration; 0 on this machine, null where one is not known. */
+  readonly estimatedCost: number | null;
+  /** Nobody can want it any more: `parhelia rm --orphans` ends it. */
+  readonly orphan: boolean;
 }
 
-/** The sessions that run in the App, newest first. */
-export async function listSessions(connection: Connection): Promise<RunningSession[]> {
+/** What runs in the App, newest first, with what it has cost by the configured rates. */
+export async function listSessions(
+  connection: Connection,
+  rates: Config["cost"],
+): Promise<RunningSession[]> {
   const app = await connection.client.apps.fromName(connection.appName, { createIfMissing: true });
   const sandboxes = await listSandboxes(connection, app);
+  const nowMs = Date.now();
+  const owner = thisOwner();
+  const isFree = connection.target === "local";
   return sandboxes.map((sandbox) => ({
     name: sandbox.name,
     sandboxId: sandbox.sandboxId,
@@ -23,5 +38,8 @@ export async function listSessions(connection: Connection): Promise<RunningSessi
     ready: sandbox.readyAt !== undefined,
     createdAt: sandbox.createdAt,
     expiresAt: new Date(sandbox.createdAt.getTime() + sandbox.timeoutMs),
+    owner: sandbox.tags["parhelia-owner"] ?? null,
+    estimatedCost: isFree ? 0 : (estimateCost(sandbox, rates, nowMs) ?? null),
+    orphan: isOrphan(sandbox, owner, nowMs),
   }));
 }

@@ -3,12 +3,15 @@ import { listSessions } from "../../sandbox/list-sessions.ts";
 import { withConnection } from "../../sandbox/session.ts";
 import { actOn } from "../acting.ts";
 import type { RunCommand } from "../command.ts";
-import type { JsonOption, None } from "../command-types.ts";
+import type { LsOptions, None } from "../command-types.ts";
 import { formatTable } from "../table.ts";
 
-/** `parhelia ls`: the sessions that run. */
-export const run: RunCommand<None, JsonOption> = async (context, _args, options) => {
-  const sessions = await withConnection(actOn(await context.loadConfig()), listSessions);
+/** `parhelia ls`: the sessions that run, and what they have cost so far. */
+export const run: RunCommand<None, LsOptions> = async (context, _args, options) => {
+  const loaded = await context.loadConfig();
+  const { target, cost } = loaded.config;
+  const all = await withConnection(actOn(loaded), (connection) => listSessions(connection, cost));
+  const sessions = all.filter(({ orphan }) => orphan || !options.orphans);
   if (options.json) {
     context.printJson(sessions);
     return 0;
@@ -20,9 +23,15 @@ export const run: RunCommand<None, JsonOption> = async (context, _args, options)
     session.variant,
     formatDuration(now - session.createdAt.getTime()),
     formatDuration(Math.max(0, session.expiresAt.getTime() - now)),
+    target === "local" ? "-" : formatCost(session.estimatedCost),
     session.sandboxId,
   ]);
-  const heads = ["NAME", "STATE", "VARIANT", "AGE", "TIME LEFT", "SANDBOX"];
+  const heads = ["NAME", "STATE", "VARIANT", "AGE", "TIME LEFT", "COST", "SANDBOX"];
   for (const line of formatTable(heads, rows)) context.print(line);
   return 0;
 };
+
+/** The rates are estimates, and what is used above the reservation is not in it. */
+function formatCost(dollars: number | null): string {
+  return dollars === null ? "unknown" : `~$${dollars.toFixed(2)}`;
+}

@@ -1,16 +1,34 @@
+import type { LoadedConfig } from "../../config/load.ts";
 import { lockPathFor } from "../../config/lock-file.ts";
 import { cpuVariant } from "../../config/variants.ts";
+import { UserError } from "../../errors.ts";
 import { logLine } from "../../log.ts";
 import { ensureImage } from "../../sandbox/image.ts";
+import { removeOrphans } from "../../sandbox/orphans.ts";
 import { removeSession } from "../../sandbox/remove-session.ts";
 import { withConnection } from "../../sandbox/session.ts";
 import { actOn } from "../acting.ts";
-import type { RunCommand } from "../command.ts";
-import type { None, SessionArgument } from "../command-types.ts";
+import type { CommandContext, RunCommand } from "../command.ts";
+import type { RmArguments, RmOptions } from "../command-types.ts";
 
-/** `parhelia rm`: ends a session's sandbox at once, and gives its checkpoints up. */
-export const run: RunCommand<SessionArgument, None> = async (context, { name }) => {
+/** `parhelia rm`: ends a session's sandbox at once, and gives its checkpoints up; or ends the orphans. */
+export const run: RunCommand<RmArguments, RmOptions> = async (context, { name }, { orphans }) => {
+  if (orphans === (name !== undefined)) {
+    throw new UserError("either a session or --orphans says what is removed", {
+      hint: "parhelia rm NAME, or parhelia rm --orphans",
+    });
+  }
   const loaded = await context.loadConfig();
+  if (name !== undefined) {
+    await remove(context, loaded, name);
+    return 0;
+  }
+  const removed = await withConnection(actOn(loaded), removeOrphans);
+  for (const orphan of removed) context.print(orphan);
+  return 0;
+};
+
+async function remove(context: CommandContext, loaded: LoadedConfig, name: string): Promise<void> {
   const { volume, image } = loaded.config;
   await withConnection(actOn(loaded), (connected) =>
     removeSession(connected, name, {
@@ -29,5 +47,4 @@ export const run: RunCommand<SessionArgument, None> = async (context, { name }) 
     }),
   );
   logLine(`${name} is removed; its checkpoints stay until they are pruned`);
-  return 0;
-};
+}
