@@ -1,12 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { connectSdk } from "../support/sdk.ts";
 import { Session, useSharedHome } from "../support/shared-home.ts";
 
 const home = useSharedHome();
-// As on Modal: what one sandbox wrote, the next one sees because it was committed.
-home.env["PARHELIA_LOCAL_VOLUMES"] = "committed";
 
 /** A volume that no sandbox has used before. */
 const configuration = join(home.directory, "ac3.toml");
@@ -97,16 +94,14 @@ describe("SPEC-01.AC3: what is on the volume persists", () => {
 
   test("two sandboxes at once see each other's files, after a commit and a reload", async () => {
     await first.up("--new");
-    const modal = await connectSdk(home);
     try {
-      const write = "echo from first > /vol/parhelia/workspaces/shared && sync /vol/parhelia";
-      await first.output(["sh", "-c", write]);
+      await first.output(["sh", "-c", "echo from first > /vol/parhelia/workspaces/shared"]);
+      await first.commit();
       const file = "/vol/parhelia/workspaces/shared";
       expect((await second.exec(["test", "-e", file])).exitStatus).toBe(1);
-      await (await modal.sandboxes.fromName("parhelia", second.name)).reloadVolumes();
+      await second.reload();
       expect(await second.output(["cat", file])).toBe("from first");
     } finally {
-      modal.close();
       await first.stop();
     }
   });

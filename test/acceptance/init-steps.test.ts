@@ -18,7 +18,11 @@ const flags = ["--config", configuration];
 
 /** Runs all the time, to put onto the volume what the next start finds there. */
 const writer = new Session(home, "init-writer", flags);
-beforeAll(() => writer.up());
+let writersContainers = 0;
+beforeAll(async () => {
+  await writer.up();
+  writersContainers = await startedContainers();
+});
 afterAll(() => writer.stop());
 
 describe("SPEC-01.13: a sandbox initialises itself", () => {
@@ -55,12 +59,14 @@ describe("SPEC-01.13: a sandbox initialises itself", () => {
     await putRemoteEnv("");
     const file = "/vol/parhelia/config/claude/mcp_config.json";
     await writer.asRoot(["tee", file], { stdin: '{"mcpServers": ' });
+    await writer.commit();
     const session = new Session(home, "init-mcp", flags);
     await session.up();
     await session.output(["sleep", "1"]);
     const { stdout, stderr } = await home.run([...flags, "logs", session.name]);
     await session.stop();
     await writer.asRoot(["rm", file]);
+    await writer.commit();
     expect(stdout + stderr).toMatch(/parhelia-mcp-launcher .*mcp_config\.json/);
   });
 });
@@ -108,14 +114,18 @@ describe("SPEC-01.13: a step that fails makes up fail at once, with its output",
     expect(durationMs).toBeLessThan(AT_ONCE_MS);
     const sessions = (await home.json(["ls"])) as { name: string }[];
     expect(sessions.map((running) => running.name)).not.toContain(session.name);
-    // The writer's is there, and what serves files of volumes, which is never started.
-    const containers = await containersOf(home);
-    const running = containers.filter(({ Labels }) => Labels["modal-emulator.kind"] !== "helper");
-    expect(running).toHaveLength(1);
+    expect(await startedContainers()).toBe(writersContainers);
     return stderr;
   }
 });
 
 async function putRemoteEnv(text: string): Promise<void> {
   await writer.asRoot(["tee", REMOTE_ENV], { stdin: text });
+  await writer.commit();
+}
+
+/** How many containers the home has, without what serves files of volumes, which is never started. */
+async function startedContainers(): Promise<number> {
+  const containers = await containersOf(home);
+  return containers.filter(({ Labels }) => Labels["modal-emulator.kind"] !== "helper").length;
 }

@@ -64,7 +64,7 @@ async function withServers(
   work: (session: Session) => Promise<void>,
   name = "mcp",
 ): Promise<void> {
-  await writer.asRoot(["sh", "-c", `cat > ${CONFIG}`], { stdin: JSON.stringify({ mcpServers }) });
+  await putConfig(JSON.stringify({ mcpServers }));
   const session = new Session(home, name, flags);
   await session.up("--env", `MCP_SECRET=${secret}`);
   try {
@@ -73,6 +73,12 @@ async function withServers(
     await session.stop();
     await writer.asRoot(["rm", "-f", CONFIG]);
   }
+}
+
+/** Writes the volume's MCP configuration, for whatever starts or reloads next. */
+async function putConfig(content: string): Promise<void> {
+  await writer.asRoot(["sh", "-c", `cat > ${CONFIG}`], { stdin: content });
+  await writer.commit();
 }
 
 /** What `mcp status --json` prints, and its exit status. */
@@ -151,7 +157,7 @@ describe("D8: parhelia mcp status asks every server now", () => {
   });
 
   test("and with 1 when the file is no JSON", async () => {
-    await writer.asRoot(["sh", "-c", `cat > ${CONFIG}`], { stdin: "{" });
+    await putConfig("{");
     const { exitStatus, stderr } = await home.run([...flags, "mcp", "status", writer.name]);
     await writer.asRoot(["rm", CONFIG]);
     expect(exitStatus).toBe(1);
@@ -226,7 +232,7 @@ describe("D8: a sync reaches the servers of running sessions", () => {
 
   /** Edits the volume's file, and syncs something else: sessions are told to look again. */
   async function syncWith(mcpServers: object): Promise<void> {
-    await writer.asRoot(["sh", "-c", `cat > ${CONFIG}`], { stdin: JSON.stringify({ mcpServers }) });
+    await putConfig(JSON.stringify({ mcpServers }));
     const mine = join(home.directory, "mcp-claude");
     mkdirSync(mine, { recursive: true });
     writeFileSync(join(mine, "CLAUDE.md"), `sync ${(syncs += 1)}`);

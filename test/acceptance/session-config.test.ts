@@ -339,6 +339,7 @@ describe("D7: Claude Code asks nothing at its first start", () => {
 test("malformed settings on the volume fail up, which names them: Claude Code would ignore their rules", async () => {
   const settings = await json(one, `${CLAUDE}/settings.json`);
   await put(one, `${CLAUDE}/settings.json`, '{"permissions": {"deny": ["Bash"]},}');
+  await one.commit();
   const { exitStatus, stderr } = await home.run([...flags, "up", `config-broken-${process.pid}`]);
   await put(one, `${CLAUDE}/settings.json`, settings);
   expect(exitStatus).toBe(1);

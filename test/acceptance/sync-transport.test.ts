@@ -108,6 +108,7 @@ describe("a tree is synced to the volume", () => {
     await session.up();
     try {
       await session.asRoot(["rm", `/vol/parhelia/${CLAUDE}/settings.json`]);
+      await session.commit();
       const tree = new Map([...BEGINNING, ...madeUpTree({ [`${CLAUDE}/more.md`]: "more" })]);
       expect(await push(tree)).toMatchObject({ sentFiles: tree.size });
       expect(await syncedFiles(home)).toEqual(expected(tree));
@@ -123,6 +124,7 @@ describe("a tree is synced to the volume", () => {
     try {
       const edit = '{"mcpServers":{"mine":{"command":"true"}}}';
       await session.asRoot(["sh", "-c", `printf '%s' '${edit}' >/vol/parhelia/${MCP_CONFIG}`]);
+      await session.commit();
       const tree = new Map([
         ...BEGINNING,
         ...madeUpTree({ [MCP_CONFIG]: '{"mcpServers":{"b":{}}}' }),

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { afterAll, beforeAll, inject } from "vitest";
 import { ParheliaHome, type CommandOptions } from "./parhelia.ts";
 import type { ProgramResult } from "./run-program.ts";
+import { connectSdk } from "./sdk.ts";
 
 const BUILD = resolve(import.meta.dirname, "../../packages/parhelia/dist/cli/main.js");
 
@@ -84,6 +85,21 @@ export class Session {
   /** Runs a command as user `parhelia` that has to succeed. @returns its standard output, trimmed */
   async output(command: readonly string[], options?: CommandOptions): Promise<string> {
     return (await this.#home.succeed(this.execArguments(command), options)).trim();
+  }
+
+  /** Lets others see what the session wrote to the volume, once they load it. */
+  async commit(): Promise<void> {
+    await this.asRoot(["sync", "/vol/parhelia"]);
+  }
+
+  /** Loads what others committed to the volume. */
+  async reload(): Promise<void> {
+    const modal = await connectSdk(this.#home);
+    try {
+      await (await modal.sandboxes.fromName("parhelia", this.name)).reloadVolumes();
+    } finally {
+      modal.close();
+    }
   }
 
   /** What comes after `parhelia` to run a command in the session. */

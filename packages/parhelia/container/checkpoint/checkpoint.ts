@@ -3,6 +3,7 @@ import { setPriority } from "node:os";
 import { join } from "node:path";
 import { VOLUME_ROOT } from "../../src/volume/layout.ts";
 import { becomeSandboxUser } from "../become-user.ts";
+import { commitVolume } from "../commit-volume.ts";
 import type { CheckpointReason, CheckpointResult } from "../protocol/checkpoint.ts";
 import { CHECKPOINT_REASONS } from "../protocol/checkpoint.ts";
 import {
@@ -75,8 +76,7 @@ async function take(reason: CheckpointReason, isCommitted: boolean): Promise<Che
         sandbox: sandboxParameters(process.env["PARHELIA_SANDBOX"]),
         claudeCodeVersion,
       });
-      // The way to commit a Modal volume, documented as such.
-      if (isCommitted) execFileSync("sync", [VOLUME_ROOT]);
+      if (isCommitted) commitVolume();
       return taken;
     });
     return { ok: true, ...written, durationMs: durationMs(), error: null };

@@ -1,16 +1,9 @@
 import { createHash } from "node:crypto";
-import {
-  existsSync,
-  fsyncSync,
-  lstatSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statfsSync,
-} from "node:fs";
+import { existsSync, lstatSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { pathInVolume, SYNC_MANIFEST_FILE, VOLUME_ROOT } from "../../src/volume/layout.ts";
+import { commitVolume } from "../commit-volume.ts";
 import type { ManifestFile, SyncHeader, SyncManifest, SyncOutcome } from "../protocol/sync.ts";
 import { parseManifest, SYNC_SILENCE_MS } from "../protocol/sync.ts";
 import { commit, removeOldStages, rollForward } from "./commit.ts";
@@ -25,7 +18,7 @@ export async function applySync(): Promise<void> {
   process.once("SIGTERM", () => process.stdin.destroy(new Error("the sandbox is being ended")));
   try {
     const outcome = await receiveSync(VOLUME_ROOT, process.stdin);
-    commitVolume(VOLUME_ROOT);
+    commitVolume();
     process.stdout.write(`${JSON.stringify(outcome)}\n`);
   } catch (error) {
     process.stderr.write(
@@ -150,16 +143,4 @@ function readManifest(volume: string): SyncManifest | undefined {
   const file = join(volume, pathInVolume(SYNC_MANIFEST_FILE));
   if (!existsSync(file)) return undefined;
   return parseManifest(readFileSync(file, "utf8"));
-}
-
-/** `statfs` types of disks of the machine itself: ext, xfs, btrfs, zfs, overlay, tmpfs. */
-const OWN_DISKS = new Set([0xef53, 0x58465342, 0x9123683e, 0x2fc12fc1, 0x794c7630, 0x01021994]);
-
-/**
- * Makes what was written visible to other sandboxes: what `sync /vol/parhelia` does on a Modal volume. On a
- * disk of this machine it is visible already, and this would wait for all that anyone has written to it.
- */
-function commitVolume(volume: string): void {
-  if (OWN_DISKS.has(statfsSync(volume).type)) return;
-  fsyncSync(openSync(volume, "r"));
 }
