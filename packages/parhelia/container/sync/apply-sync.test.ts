@@ -127,6 +127,19 @@ describe("a sync", () => {
     expect(kept()).toEqual([completeFile(NEW), "manifest.json"]);
   });
 
+  test("is committed so that the mark of a whole one is never seen beside half of another", async () => {
+    await push(OLD);
+    const seen: object[] = [];
+    await receiveSync(volume, Readable.from([bytesOf(NEW)]), {
+      commitVolume: () => seen.push({ kept: kept(), contents: contents() }),
+    });
+    expect(seen).toEqual([
+      { kept: ["committed", "manifest.json"], contents: contentsOf(OLD) },
+      { kept: ["committed", "manifest.json"], contents: contentsOf(NEW) },
+    ]);
+    expect(kept()).toEqual([completeFile(NEW), "manifest.json"]);
+  });
+
   test("of large files that can be compressed, and that cannot", async () => {
     const bytes = 3 * 1024 * 1024 + 17;
     const tree = new Map([
@@ -225,7 +238,9 @@ describe("a sync is refused, and the volume stays as it was,", () => {
   test("when the other side falls silent", async () => {
     const input = new PassThrough();
     input.write(bytesOf(NEW).subarray(0, -1));
-    await expect(receiveSync(volume, input, 100)).rejects.toThrow(/silent for 100 ms/);
+    await expect(receiveSync(volume, input, { silenceMs: 100 })).rejects.toThrow(
+      /silent for 100 ms/,
+    );
   });
 
   test.each([

@@ -6,7 +6,7 @@ import { pathInVolume, SYNC_MANIFEST_FILE, VOLUME_ROOT } from "../../src/volume/
 import { commitVolume } from "../commit-volume.ts";
 import type { ManifestFile, SyncHeader, SyncManifest, SyncOutcome } from "../protocol/sync.ts";
 import { parseManifest, SYNC_SILENCE_MS } from "../protocol/sync.ts";
-import { commit, removeOldStages, rollForward } from "./commit.ts";
+import { commit, removeOldStages, rollForward, type CommitVolume } from "./commit.ts";
 import { unpackPieces } from "./pieces.ts";
 import { Refusal, SyncReceiver } from "./receive.ts";
 import { Stage } from "./stage.ts";
@@ -17,7 +17,7 @@ export async function applySync(): Promise<void> {
   process.umask(0o022);
   process.once("SIGTERM", () => process.stdin.destroy(new Error("the sandbox is being ended")));
   try {
-    const outcome = await receiveSync(VOLUME_ROOT, process.stdin);
+    const outcome = await receiveSync(VOLUME_ROOT, process.stdin, { commitVolume });
     commitVolume();
     process.stdout.write(`${JSON.stringify(outcome)}\n`);
   } catch (error) {
@@ -28,19 +28,25 @@ export async function applySync(): Promise<void> {
   }
 }
 
+export interface ReceiveOptions {
+  readonly silenceMs?: number;
+  readonly commitVolume?: CommitVolume | undefined;
+}
+
 /**
  * Brings a volume to what a sync says, wholly or not at all.
  * @param volume where it is mounted
- * @param silenceMs gives up after so long without input
+ * @param options.silenceMs gives up after so long without input
+ * @param options.commitVolume default: nothing, for a directory that is no volume
  * @throws Error when the input ends early, falls silent, or is no sync; nothing was done then
  */
 export async function receiveSync(
   volume: string,
   input: Readable,
-  silenceMs = SYNC_SILENCE_MS,
+  { silenceMs = SYNC_SILENCE_MS, commitVolume }: ReceiveOptions = {},
 ): Promise<SyncOutcome> {
-  rollForward(volume);
-  const sync = new IncomingSync(volume);
+  rollForward(volume, commitVolume);
+  const sync = new IncomingSync(volume, commitVolume);
   const receiver = new SyncReceiver((header) => sync.begin(header));
   const silence = setTimeout(() => {
     input.destroy(new Error(`the other side was silent for ${silenceMs} ms`));
@@ -71,12 +77,14 @@ async function* noticing(input: AsyncIterable<Uint8Array>, notice: () => void) {
 /** One sync, from its header to its commit. */
 class IncomingSync {
   readonly #volume: string;
+  readonly #commitVolume: CommitVolume | undefined;
   #header: SyncHeader | undefined;
   #current: SyncManifest | undefined;
   #stage: Stage | undefined;
 
-  constructor(volume: string) {
+  constructor(volume: string, commitVolume: CommitVolume | undefined) {
     this.#volume = volume;
+    this.#commitVolume = commitVolume;
   }
 
   /** @throws Refusal where the volume is not what the host compared with */
@@ -104,10 +112,10 @@ class IncomingSync {
     );
     stage.complete(header.manifest, removals);
     const isCurrent = readManifest(this.#volume)?.digest === this.#current?.digest;
-    if (!isCurrent || !commit(this.#volume, stage.directory)) {
+    if (!isCurrent || !commit(this.#volume, stage.directory, this.#commitVolume)) {
       throw new Refusal({ outcome: "stale" });
     }
-    rollForward(this.#volume);
+    rollForward(this.#volume, this.#commitVolume);
     return { outcome: "committed", removedFiles: removals.length, keptEdited };
   }
 

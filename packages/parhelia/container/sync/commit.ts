@@ -32,19 +32,34 @@ const COMPLETE_PREFIX = basename(syncCompleteFile(""));
 /** A stage is older than any sync runs: whoever filled it is gone. */
 const STAGE_LIFETIME_MS = 60 * 60 * 1000;
 
+/** Lets others see what was written to the volume so far. Without it they may see it in any order. */
+export type CommitVolume = () => void;
+
 /**
  * Commits a complete stage: one rename, before which nothing has happened, and after which everything will,
  * by us or by whoever comes next.
  * @returns false when another sync was committed at this moment; nothing was done
  */
-export function commit(volume: string, stageDirectory: string): boolean {
+export function commit(
+  volume: string,
+  stageDirectory: string,
+  commitVolume: CommitVolume = noVolume,
+): boolean {
   for (const name of readdirSync(syncDirectory(volume))) {
     if (name.startsWith(COMPLETE_PREFIX))
       rmSync(join(syncDirectory(volume), name), { force: true });
   }
-  return unlessRefused(["ENOTEMPTY", "EEXIST"], () => {
+  const isCommitted = unlessRefused(["ENOTEMPTY", "EEXIST"], () => {
     renameSync(stageDirectory, inVolume(volume, SYNC_COMMITTED_DIR));
   });
+  // Nobody sees a new file while the mark still says that all of the old ones are there.
+  if (isCommitted) commitVolume();
+  return isCommitted;
+}
+
+/** For a directory that is no volume. */
+function noVolume(): void {
+  // What is written to it is seen at once.
 }
 
 /**
@@ -52,7 +67,7 @@ export function commit(volume: string, stageDirectory: string): boolean {
  * done twice, and by two at once. New files appear by rename, whole directories where there were none; then
  * what is no longer wanted goes; then comes the manifest, and at last the mark that all is there.
  */
-export function rollForward(volume: string): void {
+export function rollForward(volume: string, commitVolume: CommitVolume = noVolume): void {
   const committed = inVolume(volume, SYNC_COMMITTED_DIR);
   if (!existsSync(committed)) return;
   const orders = readOrders(committed);
@@ -60,6 +75,7 @@ export function rollForward(volume: string): void {
     moveInto(join(committed, STAGED_TREE), volume);
     removeFiles(volume, orders.removals);
     moveFile(join(committed, STAGED_MANIFEST), inVolume(volume, SYNC_MANIFEST_FILE));
+    commitVolume();
     writeFileSync(inVolume(volume, syncCompleteFile(orders.digest)), "");
   }
   rmSync(committed, { recursive: true, force: true });
