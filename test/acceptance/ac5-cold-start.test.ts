@@ -8,6 +8,9 @@ const STARTS = 5;
 const TARGET_MS = 5_000;
 
 const home = useSharedHome();
+// What a person on this machine has: the copies of a volume that the emulator makes to behave as Modal does
+// are no part of a start there.
+home.env["PARHELIA_LOCAL_VOLUMES"] = "direct";
 
 describe("SPEC-01.AC5, SPEC-01.15, SPEC-01.05: a start of the cpu variant", () => {
   test(`is measured, against the target of ${TARGET_MS} ms`, async () => {

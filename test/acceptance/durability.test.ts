@@ -75,11 +75,16 @@ describe("after the emulator was killed with SIGKILL", () => {
   });
 
   test("volume, image tag and secret are found again: a new sandbox needs no build", async () => {
+    await session.commit();
     const next = new Session(home, "durable-next", flags);
     const { stderr } = await home.run([...flags, "up", next.name]);
-    expect(stderr).not.toContain("image step");
-    expect(await next.output(["sh", "-c", "cat file; echo $LASTING"])).toBe("work\nkept");
-    await next.stop();
+    try {
+      expect(stderr).not.toContain("image step");
+      const read = `cat /vol/parhelia/workspaces/${session.name}/file; echo $LASTING`;
+      expect(await next.output(["sh", "-c", read])).toBe("work\nkept");
+    } finally {
+      await next.stop();
+    }
   });
 
   test("stop ends it", async () => {

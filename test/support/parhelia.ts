@@ -146,7 +146,8 @@ function environment(home: string): NodeJS.ProcessEnv {
     XDG_STATE_HOME: join(home, "state"),
     XDG_CONFIG_HOME: join(home, "config"),
     XDG_CACHE_HOME: join(home, "cache"),
-    // Said in any case: an emulator keeps what it was last told.
+    // As on Modal: what one sandbox wrote, another one sees after a commit and a reload. Said in any case: an
+    // emulator keeps what it was last told.
     PARHELIA_LOCAL_VOLUMES: real["PARHELIA_LOCAL_VOLUMES"] ?? "committed",
     // npm's settings and what it fetched before belong to the machine, not to the home.
     npm_config_userconfig: real["npm_config_userconfig"] ?? join(homedir(), ".npmrc"),

@@ -1,6 +1,6 @@
-import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { projectDir, projectFile, VOLUME_ROOT } from "../../src/volume/layout.ts";
+import { projectDir, projectFile } from "../../src/volume/layout.ts";
+import { commitVolume } from "../commit-volume.ts";
 import type { CloneRequest, HeaderAnswer, WorkspaceHeader } from "../protocol/workspace.ts";
 import { LineThenBytes } from "../repository/line-then-bytes.ts";
 import { cloneWorkspace } from "./clone-workspace.ts";
@@ -25,8 +25,7 @@ export async function receiveWorkspace([option]: readonly string[]): Promise<voi
     }
     if (option === "--clone") await clone(directory, JSON.parse(line) as CloneRequest);
     else await receive(directory, JSON.parse(line) as WorkspaceHeader, input);
-    // The way to commit a Modal volume, documented as such.
-    execFileSync("sync", [VOLUME_ROOT]);
+    commitVolume();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     process.stderr.write(`parhelia receive-workspace: ${reason}\n`);
