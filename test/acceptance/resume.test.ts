@@ -144,8 +144,9 @@ describe("parhelia resume says what is wrong", () => {
   test("with a checkpoint of another Claude Code: that goes on, with a warning", async () => {
     const [last] = await session.checkpoints();
     const state = `${history}/${last?.id}/state.json`;
+    await other.reload();
     await other.asRoot(["sed", "-i", 's/"claudeCode":"[^"]*"/"claudeCode":"2.0.0"/', state]);
-    await other.asRoot(["sync", "/vol/parhelia"]);
+    await other.commit();
     const { exitStatus, stderr } = await session.command("resume");
     expect(exitStatus, stderr).toBe(0);
     expect(stderr).toMatch(/the checkpoint is of Claude Code 2\.0\.0, and the image has 2\.1\.\d+/);
@@ -156,8 +157,9 @@ describe("parhelia resume says what is wrong", () => {
   test("with a damaged checkpoint: which one it is, and the newest good one before it", async () => {
     const [last, earlier] = await session.checkpoints();
     const file = `${history}/${last?.id}/conversation.json`;
+    await other.reload();
     await other.asRoot(["sh", "-c", `printf x | dd of=${file} bs=1 seek=5 conv=notrunc`]);
-    await other.asRoot(["sync", "/vol/parhelia"]);
+    await other.commit();
     const torn = await session.command("resume");
     expect(torn.exitStatus, torn.stderr).toBe(1);
     expect(torn.stderr).toContain(`${last?.id}`);
@@ -165,7 +167,7 @@ describe("parhelia resume says what is wrong", () => {
     expect(torn.stderr).toContain(`parhelia resume ${session.name} --at ${earlier?.id}`);
 
     await other.asRoot(["rm", `${history}/${last?.id}/state.json`]);
-    await other.asRoot(["sync", "/vol/parhelia"]);
+    await other.commit();
     expect((await session.checkpoints())[0]).toMatchObject({ id: last?.id, status: "damaged" });
     const unreadable = await session.command("resume");
     expect(unreadable.exitStatus, unreadable.stderr).toBe(1);
