@@ -13,6 +13,7 @@ import {
   type TaskCommandRouterClient,
 } from "../src/generated/task_command_router.ts";
 import { findEngine } from "../src/containers/engine.ts";
+import { removeContainer } from "../src/containers/sandbox-container.ts";
 import { imageRepository, INSTANCE_LABEL } from "../src/containers/labels.ts";
 import { readServerFile } from "../src/server-file.ts";
 import type { Credentials } from "../src/state/store.ts";
@@ -180,10 +181,12 @@ export async function collect(stream: AsyncIterable<{ data: Uint8Array }>): Prom
 
 async function removeEverything(docker: Docker, instance: string): Promise<void> {
   const filters = { label: [`${INSTANCE_LABEL}=${instance}`] };
-  const containers = await docker.listContainers({ all: true, filters });
-  await Promise.all(
-    containers.map(({ Id }) => docker.getContainer(Id).remove({ force: true, v: true })),
-  );
+  // The engine may be removing one already: it is waited for, since it holds volumes.
+  await until(async () => {
+    const containers = await docker.listContainers({ all: true, filters });
+    await Promise.all(containers.map(({ Id }) => removeContainer(docker, Id)));
+    return containers.length === 0;
+  });
   const { Volumes } = await docker.listVolumes({ filters });
   await Promise.all(Volumes.map(({ Name }) => docker.getVolume(Name).remove()));
   const repository = imageRepository(instance);

@@ -6,6 +6,7 @@ import { caTrust, putCaBundle, type CaTrust } from "./ca-bundle.ts";
 import { attachToContainer } from "./engine-attach.ts";
 import { engineMessage, engineStatus, ignoreStatus } from "./engine-errors.ts";
 import type { Engine } from "./engine.ts";
+import { gpuDevices } from "./gpu.ts";
 import { labels, SANDBOX_LABEL } from "./labels.ts";
 import { openViews, removeViews, type OpeningViews, type VolumeBind } from "./volume-views.ts";
 
@@ -34,6 +35,8 @@ export interface ContainerResources {
   /** Limits. */
   readonly milliCpuMax: number;
   readonly memoryMiBMax: number;
+  /** GPUs, of whatever type the machine has. */
+  readonly gpuCount: number;
 }
 
 /** Longer than any sandbox may live: a sleep that all of busybox's versions understand. */
@@ -180,7 +183,7 @@ function mountSettings(volume: VolumeBind): Docker.MountSettings {
 }
 
 function resourceSettings(
-  { milliCpu, memoryMiB, milliCpuMax, memoryMiBMax }: ContainerResources,
+  { milliCpu, memoryMiB, milliCpuMax, memoryMiBMax, gpuCount }: ContainerResources,
   hostCores: number,
 ): Docker.HostConfig {
   return {
@@ -189,6 +192,7 @@ function resourceSettings(
     // An engine refuses more cores than there are.
     ...(milliCpuMax > 0 ? { NanoCpus: Math.min(milliCpuMax, hostCores * 1_000) * 1_000_000 } : {}),
     ...(memoryMiBMax > 0 ? { Memory: memoryMiBMax * MIB, MemorySwap: memoryMiBMax * MIB } : {}),
+    DeviceRequests: gpuDevices(gpuCount),
   };
 }
 

@@ -4,7 +4,7 @@ import type Docker from "dockerode";
 import { ServerError, Status } from "nice-grpc";
 import type { EmulatorContext } from "../context.ts";
 import type { Sandbox } from "../generated/modal_client.ts";
-import { newIdentifier } from "../state/identifiers.ts";
+import { newIdentifier, newSandboxId, type SandboxBackend } from "../state/identifiers.ts";
 import type { FunctionInputRecord, SandboxRecord } from "../state/records.ts";
 import { backoffMs } from "./container-watch.ts";
 import { withEngine } from "./engine-errors.ts";
@@ -15,6 +15,7 @@ import { removeContainer, type ContainerPlan } from "./sandbox-container.ts";
 
 /** What a new sandbox is to be. */
 export interface NewSandbox {
+  readonly backend: SandboxBackend;
   readonly appId: string;
   /** For messages. */
   readonly appName: string;
@@ -148,7 +149,7 @@ export class Sandboxes {
     const { commitIntervalS, volumes } = request.plan;
     // Before the container, so that a container is never without a record.
     const record = store.sandboxes.put({
-      id: newIdentifier("sb"),
+      id: newSandboxId(request.backend),
       taskId: newIdentifier("ta"),
       ...{ appId, name, tags, definition, idempotencyKey, createdAtMs },
       deadlineMs: createdAtMs + timeoutMs,

@@ -882,8 +882,19 @@ export interface StringMap_ContentsEntry {
   value: string;
 }
 
-/** Only its presence is read: what it asks for is refused. */
 export interface ExperimentalOutboundPolicy {
+  headerReplacements: ExperimentalOutboundPolicyHeaderReplacement[];
+}
+
+export interface ExperimentalOutboundPolicyHeaderReplacement {
+  domain: string;
+  secretId: string;
+  headers: { [key: string]: string };
+}
+
+export interface ExperimentalOutboundPolicyHeaderReplacement_HeadersEntry {
+  key: string;
+  value: string;
 }
 
 /** Only its presence is read: what it asks for is refused. */
@@ -897,6 +908,18 @@ export interface SandboxTag {
 
 export interface SecretSource {
   source: { $case: "secretId"; value: string } | { $case: "env"; value: StringMap } | undefined;
+}
+
+export interface SandboxCreateRequest {
+  appId: string;
+  definition: Sandbox | undefined;
+  environmentName: string;
+  tags: SandboxTag[];
+}
+
+export interface SandboxCreateResponse {
+  sandboxId: string;
+  metadata: SandboxHandleMetadata | undefined;
 }
 
 export interface SandboxCreateV2Response {
@@ -946,6 +969,41 @@ export interface SandboxGetCommandRouterAccessResponse {
   jwt: string;
   url: string;
   workerIpv4Address: string;
+}
+
+export interface TaskGetCommandRouterAccessRequest {
+  taskId: string;
+}
+
+export interface TaskGetCommandRouterAccessResponse {
+  jwt: string;
+  url: string;
+}
+
+export interface SandboxGetLogsRequest {
+  sandboxId: string;
+  fileDescriptor: FileDescriptor;
+  timeout: number;
+  lastEntryId: string;
+}
+
+export interface TaskLogsBatch {
+  taskId: string;
+  items: TaskLogs[];
+  entryId: string;
+  appDone: boolean;
+  eof: boolean;
+  sandboxId: string;
+}
+
+export interface SandboxStdinWriteRequest {
+  sandboxId: string;
+  input: Buffer;
+  index: number;
+  eof: boolean;
+}
+
+export interface SandboxStdinWriteResponse {
 }
 
 export interface SandboxWaitRequest {
@@ -8053,11 +8111,14 @@ export const StringMap_ContentsEntry: MessageFns<StringMap_ContentsEntry> = {
 };
 
 function createBaseExperimentalOutboundPolicy(): ExperimentalOutboundPolicy {
-  return {};
+  return { headerReplacements: [] };
 }
 
 export const ExperimentalOutboundPolicy: MessageFns<ExperimentalOutboundPolicy> = {
-  encode(_: ExperimentalOutboundPolicy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: ExperimentalOutboundPolicy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.headerReplacements) {
+      ExperimentalOutboundPolicyHeaderReplacement.encode(v!, writer.uint32(10).fork()).join();
+    }
     return writer;
   },
 
@@ -8074,6 +8135,16 @@ export const ExperimentalOutboundPolicy: MessageFns<ExperimentalOutboundPolicy> 
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.headerReplacements.push(
+              ExperimentalOutboundPolicyHeaderReplacement.decode(reader, reader.uint32()),
+            );
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8089,8 +8160,184 @@ export const ExperimentalOutboundPolicy: MessageFns<ExperimentalOutboundPolicy> 
   create(base?: DeepPartial<ExperimentalOutboundPolicy>): ExperimentalOutboundPolicy {
     return ExperimentalOutboundPolicy.fromPartial(base ?? {});
   },
-  fromPartial(_: DeepPartial<ExperimentalOutboundPolicy>): ExperimentalOutboundPolicy {
+  fromPartial(object: DeepPartial<ExperimentalOutboundPolicy>): ExperimentalOutboundPolicy {
     const message = createBaseExperimentalOutboundPolicy();
+    message.headerReplacements =
+      object.headerReplacements?.map((e) => ExperimentalOutboundPolicyHeaderReplacement.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseExperimentalOutboundPolicyHeaderReplacement(): ExperimentalOutboundPolicyHeaderReplacement {
+  return { domain: "", secretId: "", headers: {} };
+}
+
+export const ExperimentalOutboundPolicyHeaderReplacement: MessageFns<ExperimentalOutboundPolicyHeaderReplacement> = {
+  encode(
+    message: ExperimentalOutboundPolicyHeaderReplacement,
+    writer: BinaryWriter = new BinaryWriter(),
+  ): BinaryWriter {
+    if (message.domain !== "") {
+      writer.uint32(10).string(message.domain);
+    }
+    if (message.secretId !== "") {
+      writer.uint32(34).string(message.secretId);
+    }
+    globalThis.Object.entries(message.headers).forEach(([key, value]: [string, string]) => {
+      ExperimentalOutboundPolicyHeaderReplacement_HeadersEntry.encode(
+        { key: key as any, value },
+        writer.uint32(42).fork(),
+      ).join();
+    });
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExperimentalOutboundPolicyHeaderReplacement {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExperimentalOutboundPolicyHeaderReplacement();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.domain = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.secretId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            const entry5 = ExperimentalOutboundPolicyHeaderReplacement_HeadersEntry.decode(reader, reader.uint32());
+            if (entry5.value !== undefined) {
+              message.headers[entry5.key] = entry5.value;
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ExperimentalOutboundPolicyHeaderReplacement>): ExperimentalOutboundPolicyHeaderReplacement {
+    return ExperimentalOutboundPolicyHeaderReplacement.fromPartial(base ?? {});
+  },
+  fromPartial(
+    object: DeepPartial<ExperimentalOutboundPolicyHeaderReplacement>,
+  ): ExperimentalOutboundPolicyHeaderReplacement {
+    const message = createBaseExperimentalOutboundPolicyHeaderReplacement();
+    message.domain = object.domain ?? "";
+    message.secretId = object.secretId ?? "";
+    message.headers = (globalThis.Object.entries(object.headers ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseExperimentalOutboundPolicyHeaderReplacement_HeadersEntry(): ExperimentalOutboundPolicyHeaderReplacement_HeadersEntry {
+  return { key: "", value: "" };
+}
+
+export const ExperimentalOutboundPolicyHeaderReplacement_HeadersEntry: MessageFns<
+  ExperimentalOutboundPolicyHeaderReplacement_HeadersEntry
+> = {
+  encode(
+    message: ExperimentalOutboundPolicyHeaderReplacement_HeadersEntry,
+    writer: BinaryWriter = new BinaryWriter(),
+  ): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExperimentalOutboundPolicyHeaderReplacement_HeadersEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExperimentalOutboundPolicyHeaderReplacement_HeadersEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(
+    base?: DeepPartial<ExperimentalOutboundPolicyHeaderReplacement_HeadersEntry>,
+  ): ExperimentalOutboundPolicyHeaderReplacement_HeadersEntry {
+    return ExperimentalOutboundPolicyHeaderReplacement_HeadersEntry.fromPartial(base ?? {});
+  },
+  fromPartial(
+    object: DeepPartial<ExperimentalOutboundPolicyHeaderReplacement_HeadersEntry>,
+  ): ExperimentalOutboundPolicyHeaderReplacement_HeadersEntry {
+    const message = createBaseExperimentalOutboundPolicyHeaderReplacement_HeadersEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
@@ -8282,6 +8529,168 @@ export const SecretSource: MessageFns<SecretSource> = {
         break;
       }
     }
+    return message;
+  },
+};
+
+function createBaseSandboxCreateRequest(): SandboxCreateRequest {
+  return { appId: "", definition: undefined, environmentName: "", tags: [] };
+}
+
+export const SandboxCreateRequest: MessageFns<SandboxCreateRequest> = {
+  encode(message: SandboxCreateRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.appId !== "") {
+      writer.uint32(10).string(message.appId);
+    }
+    if (message.definition !== undefined) {
+      Sandbox.encode(message.definition, writer.uint32(18).fork()).join();
+    }
+    if (message.environmentName !== "") {
+      writer.uint32(26).string(message.environmentName);
+    }
+    for (const v of message.tags) {
+      SandboxTag.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SandboxCreateRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSandboxCreateRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.appId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.definition = Sandbox.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.environmentName = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.tags.push(SandboxTag.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SandboxCreateRequest>): SandboxCreateRequest {
+    return SandboxCreateRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SandboxCreateRequest>): SandboxCreateRequest {
+    const message = createBaseSandboxCreateRequest();
+    message.appId = object.appId ?? "";
+    message.definition = (object.definition !== undefined && object.definition !== null)
+      ? Sandbox.fromPartial(object.definition)
+      : undefined;
+    message.environmentName = object.environmentName ?? "";
+    message.tags = object.tags?.map((e) => SandboxTag.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSandboxCreateResponse(): SandboxCreateResponse {
+  return { sandboxId: "", metadata: undefined };
+}
+
+export const SandboxCreateResponse: MessageFns<SandboxCreateResponse> = {
+  encode(message: SandboxCreateResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sandboxId !== "") {
+      writer.uint32(10).string(message.sandboxId);
+    }
+    if (message.metadata !== undefined) {
+      SandboxHandleMetadata.encode(message.metadata, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SandboxCreateResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSandboxCreateResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sandboxId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.metadata = SandboxHandleMetadata.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SandboxCreateResponse>): SandboxCreateResponse {
+    return SandboxCreateResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SandboxCreateResponse>): SandboxCreateResponse {
+    const message = createBaseSandboxCreateResponse();
+    message.sandboxId = object.sandboxId ?? "";
+    message.metadata = (object.metadata !== undefined && object.metadata !== null)
+      ? SandboxHandleMetadata.fromPartial(object.metadata)
+      : undefined;
     return message;
   },
 };
@@ -8941,6 +9350,468 @@ export const SandboxGetCommandRouterAccessResponse: MessageFns<SandboxGetCommand
     message.jwt = object.jwt ?? "";
     message.url = object.url ?? "";
     message.workerIpv4Address = object.workerIpv4Address ?? "";
+    return message;
+  },
+};
+
+function createBaseTaskGetCommandRouterAccessRequest(): TaskGetCommandRouterAccessRequest {
+  return { taskId: "" };
+}
+
+export const TaskGetCommandRouterAccessRequest: MessageFns<TaskGetCommandRouterAccessRequest> = {
+  encode(message: TaskGetCommandRouterAccessRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.taskId !== "") {
+      writer.uint32(10).string(message.taskId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskGetCommandRouterAccessRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskGetCommandRouterAccessRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TaskGetCommandRouterAccessRequest>): TaskGetCommandRouterAccessRequest {
+    return TaskGetCommandRouterAccessRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TaskGetCommandRouterAccessRequest>): TaskGetCommandRouterAccessRequest {
+    const message = createBaseTaskGetCommandRouterAccessRequest();
+    message.taskId = object.taskId ?? "";
+    return message;
+  },
+};
+
+function createBaseTaskGetCommandRouterAccessResponse(): TaskGetCommandRouterAccessResponse {
+  return { jwt: "", url: "" };
+}
+
+export const TaskGetCommandRouterAccessResponse: MessageFns<TaskGetCommandRouterAccessResponse> = {
+  encode(message: TaskGetCommandRouterAccessResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.jwt !== "") {
+      writer.uint32(10).string(message.jwt);
+    }
+    if (message.url !== "") {
+      writer.uint32(18).string(message.url);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskGetCommandRouterAccessResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskGetCommandRouterAccessResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.jwt = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.url = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TaskGetCommandRouterAccessResponse>): TaskGetCommandRouterAccessResponse {
+    return TaskGetCommandRouterAccessResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TaskGetCommandRouterAccessResponse>): TaskGetCommandRouterAccessResponse {
+    const message = createBaseTaskGetCommandRouterAccessResponse();
+    message.jwt = object.jwt ?? "";
+    message.url = object.url ?? "";
+    return message;
+  },
+};
+
+function createBaseSandboxGetLogsRequest(): SandboxGetLogsRequest {
+  return { sandboxId: "", fileDescriptor: 0, timeout: 0, lastEntryId: "" };
+}
+
+export const SandboxGetLogsRequest: MessageFns<SandboxGetLogsRequest> = {
+  encode(message: SandboxGetLogsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sandboxId !== "") {
+      writer.uint32(10).string(message.sandboxId);
+    }
+    if (message.fileDescriptor !== 0) {
+      writer.uint32(16).int32(message.fileDescriptor);
+    }
+    if (message.timeout !== 0) {
+      writer.uint32(29).float(message.timeout);
+    }
+    if (message.lastEntryId !== "") {
+      writer.uint32(34).string(message.lastEntryId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SandboxGetLogsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSandboxGetLogsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sandboxId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.fileDescriptor = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 29) {
+              break;
+            }
+
+            message.timeout = reader.float();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.lastEntryId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SandboxGetLogsRequest>): SandboxGetLogsRequest {
+    return SandboxGetLogsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SandboxGetLogsRequest>): SandboxGetLogsRequest {
+    const message = createBaseSandboxGetLogsRequest();
+    message.sandboxId = object.sandboxId ?? "";
+    message.fileDescriptor = object.fileDescriptor ?? 0;
+    message.timeout = object.timeout ?? 0;
+    message.lastEntryId = object.lastEntryId ?? "";
+    return message;
+  },
+};
+
+function createBaseTaskLogsBatch(): TaskLogsBatch {
+  return { taskId: "", items: [], entryId: "", appDone: false, eof: false, sandboxId: "" };
+}
+
+export const TaskLogsBatch: MessageFns<TaskLogsBatch> = {
+  encode(message: TaskLogsBatch, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.taskId !== "") {
+      writer.uint32(10).string(message.taskId);
+    }
+    for (const v of message.items) {
+      TaskLogs.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.entryId !== "") {
+      writer.uint32(42).string(message.entryId);
+    }
+    if (message.appDone !== false) {
+      writer.uint32(80).bool(message.appDone);
+    }
+    if (message.eof !== false) {
+      writer.uint32(112).bool(message.eof);
+    }
+    if (message.sandboxId !== "") {
+      writer.uint32(146).string(message.sandboxId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskLogsBatch {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskLogsBatch();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.items.push(TaskLogs.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.entryId = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.appDone = reader.bool();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.eof = reader.bool();
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.sandboxId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TaskLogsBatch>): TaskLogsBatch {
+    return TaskLogsBatch.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TaskLogsBatch>): TaskLogsBatch {
+    const message = createBaseTaskLogsBatch();
+    message.taskId = object.taskId ?? "";
+    message.items = object.items?.map((e) => TaskLogs.fromPartial(e)) || [];
+    message.entryId = object.entryId ?? "";
+    message.appDone = object.appDone ?? false;
+    message.eof = object.eof ?? false;
+    message.sandboxId = object.sandboxId ?? "";
+    return message;
+  },
+};
+
+function createBaseSandboxStdinWriteRequest(): SandboxStdinWriteRequest {
+  return { sandboxId: "", input: Buffer.alloc(0), index: 0, eof: false };
+}
+
+export const SandboxStdinWriteRequest: MessageFns<SandboxStdinWriteRequest> = {
+  encode(message: SandboxStdinWriteRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sandboxId !== "") {
+      writer.uint32(10).string(message.sandboxId);
+    }
+    if (message.input.length !== 0) {
+      writer.uint32(18).bytes(message.input);
+    }
+    if (message.index !== 0) {
+      writer.uint32(24).uint32(message.index);
+    }
+    if (message.eof !== false) {
+      writer.uint32(32).bool(message.eof);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SandboxStdinWriteRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSandboxStdinWriteRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sandboxId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.input = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.index = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.eof = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SandboxStdinWriteRequest>): SandboxStdinWriteRequest {
+    return SandboxStdinWriteRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SandboxStdinWriteRequest>): SandboxStdinWriteRequest {
+    const message = createBaseSandboxStdinWriteRequest();
+    message.sandboxId = object.sandboxId ?? "";
+    message.input = object.input ?? Buffer.alloc(0);
+    message.index = object.index ?? 0;
+    message.eof = object.eof ?? false;
+    return message;
+  },
+};
+
+function createBaseSandboxStdinWriteResponse(): SandboxStdinWriteResponse {
+  return {};
+}
+
+export const SandboxStdinWriteResponse: MessageFns<SandboxStdinWriteResponse> = {
+  encode(_: SandboxStdinWriteResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SandboxStdinWriteResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSandboxStdinWriteResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SandboxStdinWriteResponse>): SandboxStdinWriteResponse {
+    return SandboxStdinWriteResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<SandboxStdinWriteResponse>): SandboxStdinWriteResponse {
+    const message = createBaseSandboxStdinWriteResponse();
     return message;
   },
 };
@@ -12345,12 +13216,92 @@ export const ModalClientDefinition = {
       responseStream: false,
       options: {},
     },
-    /** Sandboxes on the V1 backend: only what the SDK asks as a fallback */
+    /** Sandboxes on the V1 backend: those with a GPU, and all where the client asks for it */
+    sandboxCreate: {
+      name: "SandboxCreate",
+      requestType: SandboxCreateRequest as typeof SandboxCreateRequest,
+      requestStream: false,
+      responseType: SandboxCreateResponse as typeof SandboxCreateResponse,
+      responseStream: false,
+      options: {},
+    },
+    sandboxGetTaskId: {
+      name: "SandboxGetTaskId",
+      requestType: SandboxGetTaskIdRequest as typeof SandboxGetTaskIdRequest,
+      requestStream: false,
+      responseType: SandboxGetTaskIdResponse as typeof SandboxGetTaskIdResponse,
+      responseStream: false,
+      options: {},
+    },
+    taskGetCommandRouterAccess: {
+      name: "TaskGetCommandRouterAccess",
+      requestType: TaskGetCommandRouterAccessRequest as typeof TaskGetCommandRouterAccessRequest,
+      requestStream: false,
+      responseType: TaskGetCommandRouterAccessResponse as typeof TaskGetCommandRouterAccessResponse,
+      responseStream: false,
+      options: {},
+    },
+    sandboxWait: {
+      name: "SandboxWait",
+      requestType: SandboxWaitRequest as typeof SandboxWaitRequest,
+      requestStream: false,
+      responseType: SandboxWaitResponse as typeof SandboxWaitResponse,
+      responseStream: false,
+      options: {},
+    },
+    sandboxTerminate: {
+      name: "SandboxTerminate",
+      requestType: SandboxTerminateRequest as typeof SandboxTerminateRequest,
+      requestStream: false,
+      responseType: SandboxTerminateResponse as typeof SandboxTerminateResponse,
+      responseStream: false,
+      options: {},
+    },
+    sandboxList: {
+      name: "SandboxList",
+      requestType: SandboxListRequest as typeof SandboxListRequest,
+      requestStream: false,
+      responseType: SandboxListResponse as typeof SandboxListResponse,
+      responseStream: false,
+      options: {},
+    },
     sandboxGetFromName: {
       name: "SandboxGetFromName",
       requestType: SandboxGetFromNameRequest as typeof SandboxGetFromNameRequest,
       requestStream: false,
       responseType: SandboxGetFromNameResponse as typeof SandboxGetFromNameResponse,
+      responseStream: false,
+      options: {},
+    },
+    sandboxTagsSet: {
+      name: "SandboxTagsSet",
+      requestType: SandboxTagsSetRequest as typeof SandboxTagsSetRequest,
+      requestStream: false,
+      responseType: Empty as typeof Empty,
+      responseStream: false,
+      options: {},
+    },
+    sandboxTagsGet: {
+      name: "SandboxTagsGet",
+      requestType: SandboxTagsGetRequest as typeof SandboxTagsGetRequest,
+      requestStream: false,
+      responseType: SandboxTagsGetResponse as typeof SandboxTagsGetResponse,
+      responseStream: false,
+      options: {},
+    },
+    sandboxGetLogs: {
+      name: "SandboxGetLogs",
+      requestType: SandboxGetLogsRequest as typeof SandboxGetLogsRequest,
+      requestStream: false,
+      responseType: TaskLogsBatch as typeof TaskLogsBatch,
+      responseStream: true,
+      options: {},
+    },
+    sandboxStdinWrite: {
+      name: "SandboxStdinWrite",
+      requestType: SandboxStdinWriteRequest as typeof SandboxStdinWriteRequest,
+      requestStream: false,
+      responseType: SandboxStdinWriteResponse as typeof SandboxStdinWriteResponse,
       responseStream: false,
       options: {},
     },
@@ -12493,11 +13444,48 @@ export interface ModalClientServiceImplementation<CallContextExt = {}> {
     request: FunctionCallCancelRequest,
     context: CallContext & CallContextExt,
   ): Promise<DeepPartial<Empty>>;
-  /** Sandboxes on the V1 backend: only what the SDK asks as a fallback */
+  /** Sandboxes on the V1 backend: those with a GPU, and all where the client asks for it */
+  sandboxCreate(
+    request: SandboxCreateRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<SandboxCreateResponse>>;
+  sandboxGetTaskId(
+    request: SandboxGetTaskIdRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<SandboxGetTaskIdResponse>>;
+  taskGetCommandRouterAccess(
+    request: TaskGetCommandRouterAccessRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<TaskGetCommandRouterAccessResponse>>;
+  sandboxWait(
+    request: SandboxWaitRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<SandboxWaitResponse>>;
+  sandboxTerminate(
+    request: SandboxTerminateRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<SandboxTerminateResponse>>;
+  sandboxList(
+    request: SandboxListRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<SandboxListResponse>>;
   sandboxGetFromName(
     request: SandboxGetFromNameRequest,
     context: CallContext & CallContextExt,
   ): Promise<DeepPartial<SandboxGetFromNameResponse>>;
+  sandboxTagsSet(request: SandboxTagsSetRequest, context: CallContext & CallContextExt): Promise<DeepPartial<Empty>>;
+  sandboxTagsGet(
+    request: SandboxTagsGetRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<SandboxTagsGetResponse>>;
+  sandboxGetLogs(
+    request: SandboxGetLogsRequest,
+    context: CallContext & CallContextExt,
+  ): ServerStreamingMethodResult<DeepPartial<TaskLogsBatch>>;
+  sandboxStdinWrite(
+    request: SandboxStdinWriteRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<SandboxStdinWriteResponse>>;
 }
 
 export interface ModalClientClient<CallOptionsExt = {}> {
@@ -12636,11 +13624,48 @@ export interface ModalClientClient<CallOptionsExt = {}> {
     request: DeepPartial<FunctionCallCancelRequest>,
     options?: CallOptions & CallOptionsExt,
   ): Promise<Empty>;
-  /** Sandboxes on the V1 backend: only what the SDK asks as a fallback */
+  /** Sandboxes on the V1 backend: those with a GPU, and all where the client asks for it */
+  sandboxCreate(
+    request: DeepPartial<SandboxCreateRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<SandboxCreateResponse>;
+  sandboxGetTaskId(
+    request: DeepPartial<SandboxGetTaskIdRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<SandboxGetTaskIdResponse>;
+  taskGetCommandRouterAccess(
+    request: DeepPartial<TaskGetCommandRouterAccessRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<TaskGetCommandRouterAccessResponse>;
+  sandboxWait(
+    request: DeepPartial<SandboxWaitRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<SandboxWaitResponse>;
+  sandboxTerminate(
+    request: DeepPartial<SandboxTerminateRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<SandboxTerminateResponse>;
+  sandboxList(
+    request: DeepPartial<SandboxListRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<SandboxListResponse>;
   sandboxGetFromName(
     request: DeepPartial<SandboxGetFromNameRequest>,
     options?: CallOptions & CallOptionsExt,
   ): Promise<SandboxGetFromNameResponse>;
+  sandboxTagsSet(request: DeepPartial<SandboxTagsSetRequest>, options?: CallOptions & CallOptionsExt): Promise<Empty>;
+  sandboxTagsGet(
+    request: DeepPartial<SandboxTagsGetRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<SandboxTagsGetResponse>;
+  sandboxGetLogs(
+    request: DeepPartial<SandboxGetLogsRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): AsyncIterable<TaskLogsBatch>;
+  sandboxStdinWrite(
+    request: DeepPartial<SandboxStdinWriteRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<SandboxStdinWriteResponse>;
 }
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;

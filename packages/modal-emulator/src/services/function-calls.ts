@@ -15,7 +15,8 @@ import {
 import { newIdentifier } from "../state/identifiers.ts";
 import type { FunctionInputRecord, SandboxResult } from "../state/records.ts";
 import { commandInput, returnValue } from "./function-data.ts";
-import { genericResult, newSandbox } from "./sandboxes.ts";
+import { newSandbox } from "./new-sandbox.ts";
+import { genericResult } from "./sandbox-answers.ts";
 
 /** The SDK asks for 55 s and repeats. */
 const LONGEST_WAIT_S = 55;
@@ -48,7 +49,7 @@ export function functionCallService(
     const argument = commandInput(input);
     const { appId, definition } = called;
     const request = SandboxCreateV2Request.fromPartial({ appId, definition });
-    const container = newSandbox(context, request, "", await context.engine.get());
+    const container = await newSandbox(context, request, "V2", "");
     // To its end, also when the caller goes away.
     const { signal } = new AbortController();
     const sandbox = await sandboxes.create({ ...container, functionInput: of }, signal);

@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { ServerError, Status } from "nice-grpc";
 import type { Sandbox, VolumeMount } from "../generated/modal_client.ts";
 import { NetworkAccessNetworkAccessType as NetworkAccessType } from "../generated/modal_client.ts";
+import type { SandboxBackend } from "../state/identifiers.ts";
 
 const DEFAULT_TIMEOUT_S = 300;
 const MAX_TIMEOUT_S = 24 * 60 * 60;
@@ -11,6 +12,15 @@ const REGIONS = new Set(
   `us-east us-central us-south us-west eu-west eu-north eu-south ap-northeast ap-southeast ap-south
    ap-melbourne jp au us eu ap uk ca me sa af mx`.split(/\s+/),
 );
+
+/** Modal's GPU types. On this machine any of them stands for the one that the machine has. */
+const GPU_TYPES = new Set(
+  `T4 L4 A10 A10G L40S A100 A100-40GB A100-80GB RTX-PRO-6000 H100 H100! H200 B200 B200+ B300`.split(
+    " ",
+  ),
+);
+
+const MAX_GPUS = 8;
 
 const CLOUDS = new Set(["", "auto", "aws", "gcp", "oci"]);
 
@@ -24,7 +34,8 @@ const NAME = /^[a-zA-Z0-9._-]{1,64}$/;
  * caller relies on for safety.
  * @throws ServerError UNIMPLEMENTED with the field's name, INVALID_ARGUMENT for what Modal refuses too
  */
-export function checkDefinition(definition: Sandbox): void {
+export function checkDefinition(definition: Sandbox, backend: SandboxBackend): void {
+  checkGpu(definition, backend);
   checkCidrs(definition);
   checkPlacement(definition);
   refuseUnserved(definition);
@@ -49,6 +60,12 @@ export function timeoutSeconds({ timeoutSecs }: Sandbox): number {
   return timeoutSecs === 0 ? DEFAULT_TIMEOUT_S : timeoutSecs;
 }
 
+/** How many GPUs the sandbox is to have. */
+export function gpuCount({ resources }: Sandbox): number {
+  const { gpuType = "", count = 0 } = resources?.gpuConfig ?? {};
+  return gpuType === "" ? count : Math.max(1, count);
+}
+
 /** Whether the sandbox may reach the network. */
 export function hasNetwork({ blockNetwork, networkAccess }: Sandbox): boolean {
   return !blockNetwork && networkAccess?.networkAccessType !== NetworkAccessType.BLOCKED;
@@ -59,8 +76,6 @@ const isAsked = (value: string | number | undefined) =>
 
 /** What is not served, by the name of its field, and whether a definition asks for it. */
 const UNSERVED: Record<string, (definition: Sandbox) => boolean> = {
-  gpu: ({ resources }) =>
-    isAsked(resources?.gpuConfig?.count) || isAsked(resources?.gpuConfig?.gpuType),
   rdma: ({ resources }) => resources?.rdma === true,
   ephemeral_disk_mb: ({ resources }) => isAsked(resources?.ephemeralDiskMb),
   network_access: ({ networkAccess }) =>
@@ -94,6 +109,18 @@ function refuseUnserved(definition: Sandbox): void {
     Status.UNIMPLEMENTED,
     `modal-emulator does not serve sandboxes with ${fields.join(", ")}; leave it out, or use Modal`,
   );
+}
+
+function checkGpu(definition: Sandbox, backend: SandboxBackend): void {
+  const count = gpuCount(definition);
+  if (count === 0) return;
+  if (backend === "V2")
+    throw invalid("Sandboxes of the V2 backend have no GPUs: use SandboxCreate");
+  const gpuType = definition.resources?.gpuConfig?.gpuType ?? "";
+  if (!GPU_TYPES.has(gpuType)) {
+    throw invalid(`Unknown GPU type '${gpuType}'. Types are ${[...GPU_TYPES].join(", ")}.`);
+  }
+  if (count > MAX_GPUS) throw invalid(`${count} GPUs: a sandbox has at most ${MAX_GPUS}`);
 }
 
 function checkPlacement({ schedulerPlacement, cloudProviderStr }: Sandbox): void {

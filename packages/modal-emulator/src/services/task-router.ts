@@ -11,7 +11,7 @@ import {
   type TaskExecStartRequest,
   type TaskExecStdinWriteStreamRequest,
 } from "../generated/task_command_router.ts";
-import { terminalVariables } from "./sandboxes.ts";
+import { terminalVariables } from "./new-sandbox.ts";
 import { resolveEnvironment } from "./secret-environment.ts";
 
 /** The SDK gives each call 60 s and then asks again. */
