@@ -11,6 +11,13 @@ export interface SecretRequest {
   readonly required: boolean;
 }
 
+/** What a sandbox may reach. Without lists: everything, unless it is blocked. */
+export interface NetworkRules {
+  readonly block: boolean;
+  readonly allowDomains: readonly string[] | undefined;
+  readonly allowCidrs: readonly string[] | undefined;
+}
+
 /** What the user asked for: every setting with its value, units parsed. */
 export interface Config {
   readonly target: Target;
@@ -38,6 +45,9 @@ export interface Config {
   readonly image: {
     readonly apt: readonly string[];
     readonly pip: readonly string[];
+    /** Python packages of the gpu variant, and the index that they come from. */
+    readonly gpuPip: readonly string[];
+    readonly gpuPipIndex: string;
     /** Exact version; undefined: the lock's. */
     readonly claudeCode: string | undefined;
     readonly bun: string | undefined;
@@ -62,6 +72,12 @@ export interface Config {
     readonly broadRegionFactor: number;
     readonly narrowRegionFactor: number;
   };
+  /**
+   * The secret whose ANTHROPIC_API_KEY Modal puts into requests, so that the sandbox does not have it;
+   * undefined where it is an environment variable as any other.
+   */
+  readonly proxiedApiKey: string | undefined;
+  readonly network: NetworkRules;
   readonly sync: {
     /** Files that are sent although they look like they hold a secret, as the plan names them. */
     readonly allow: readonly string[];
@@ -72,8 +88,20 @@ export interface Config {
 
 /** From the file's words and texts to the program's. `values` have been checked by the schema. */
 export function toConfig(values: ConfigValues, secretsAreRequired: boolean): Config {
-  const { target, modal, sandbox, checkpoint, image, volume, secrets, retention, cost, sync, env } =
-    values;
+  const {
+    target,
+    modal,
+    sandbox,
+    checkpoint,
+    image,
+    volume,
+    secrets,
+    network,
+    retention,
+    cost,
+    sync,
+    env,
+  } = values;
   return {
     target,
     modal: {
@@ -90,9 +118,22 @@ export function toConfig(values: ConfigValues, secretsAreRequired: boolean): Con
       idleMs: parseDuration(sandbox.idle) ?? 0,
     },
     checkpoint: { intervalMs: parseDuration(checkpoint.interval) ?? 0 },
-    image: { apt: image.apt, pip: image.pip, claudeCode: image.claude_code, bun: image.bun },
+    image: {
+      apt: image.apt,
+      pip: image.pip,
+      gpuPip: image.gpu_pip,
+      gpuPipIndex: image.gpu_pip_index,
+      claudeCode: image.claude_code,
+      bun: image.bun,
+    },
     volume,
     secrets: secrets.names.map((name) => ({ name, required: secretsAreRequired })),
+    proxiedApiKey: secrets.inject === "proxy" ? secrets.api_key : undefined,
+    network: {
+      block: network.block,
+      allowDomains: network.allow_domains,
+      allowCidrs: network.allow_cidrs,
+    },
     retention: {
       keepLast: retention.keep_last,
       keepHourly: retention.keep_hourly,

@@ -2,16 +2,41 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { INITIAL_REMOTE_ENV } from "../../container/init/remote-env.ts";
 import { configurationPage } from "./documentation.ts";
 import { settingVariables } from "./environment.ts";
+import { configJsonSchema } from "./json-schema.ts";
 import { loadConfig } from "./load.ts";
 import type { EffectiveValue } from "./load.ts";
+import { remoteVariables } from "./remote-env.ts";
 import { settings } from "./settings.ts";
 import { configTemplate } from "./toml-text.ts";
 
 test("docs/configuration.md is what the schema says; if not: npm run docs", () => {
   const page = new URL("../../../../docs/configuration.md", import.meta.url);
   expect(readFileSync(page, "utf8")).toBe(configurationPage());
+});
+
+test("docs/parhelia.schema.json is what the schema says; if not: npm run docs", () => {
+  const file = new URL("../../../../docs/parhelia.schema.json", import.meta.url);
+  expect(readFileSync(file, "utf8")).toBe(configJsonSchema());
+  const { properties, additionalProperties } = JSON.parse(configJsonSchema()) as {
+    properties: Record<string, { properties?: Record<string, { description?: string }> }>;
+    additionalProperties: boolean;
+  };
+  expect(additionalProperties).toBe(false);
+  for (const { key, section, description } of settings) {
+    const entry =
+      section === undefined
+        ? properties[key]
+        : properties[section]?.properties?.[key.slice(section.length + 1)];
+    expect(entry, key).toMatchObject({ description });
+  }
+});
+
+test("every variable of the specification's remote.env is explained", () => {
+  const variables = [...INITIAL_REMOTE_ENV.matchAll(/^([A-Z_]+)=/gm)].map(([, name]) => name);
+  expect(remoteVariables.map(({ name }) => name)).toEqual(variables);
 });
 
 test("every key is explained, and says what leaving it out means", () => {

@@ -1,4 +1,5 @@
 import { otherVariables, settingVariables } from "./environment.ts";
+import { remoteVariables } from "./remote-env.ts";
 import { sections, settings } from "./settings.ts";
 import type { Setting } from "./settings.ts";
 import { toToml } from "./toml-text.ts";
@@ -37,6 +38,14 @@ export function configurationPage(): string {
       ["variable", "what it does"],
       otherVariables.map(({ name, description }) => [`\`${name}\``, description]),
     ),
+    "## remote.env",
+    "`/vol/parhelia/config/env/remote.env`, on the volume, holds environment variables of every session, one `KEY=VALUE` a line. It is made with the specification's content on first use, and yours to edit; add any variable. One that a sandbox gets otherwise (a secret's, `[env]`, `--env`) comes before it.",
+    table(
+      ["variable", "what comes of it"],
+      remoteVariables.map(({ name, description }) => [`\`${name}\``, description]),
+    ),
+    "## In an editor",
+    "`docs/parhelia.schema.json` is this file's JSON schema: an editor that is given it for `parhelia.toml` completes and checks keys and values.",
     "## The lock",
     "`parhelia.lock`, beside `parhelia.toml`, pins the exact versions of Claude Code and Bun with the SHA-512 integrity of their packages. It is written when `[image] claude_code` or `bun` asks for a version that is not pinned yet; without a lock, the versions of this release of Parhelia are used, pinned in the same way. The packages come from the registry that your own npm is set up with, and no address is written down. A build stops when the registry offers a package that is not the pinned one. `parhelia sync` adds the repository and commit of each plugin marketplace, and plugin, that comes from git.",
   ];

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { UserError } from "../errors.ts";
 import { HOUR_MS, MINUTE_MS } from "../units.ts";
+import { REGIONS } from "./regions.ts";
 import { loadConfig } from "./load.ts";
 import type { LoadOptions, LoadedConfig } from "./load.ts";
 
@@ -56,7 +57,14 @@ describe("without a file", () => {
         idleMs: 30 * MINUTE_MS,
       },
       checkpoint: { intervalMs: MINUTE_MS },
-      image: { apt: [], pip: ["anthropic"], claudeCode: undefined, bun: undefined },
+      image: {
+        apt: [],
+        pip: ["anthropic"],
+        gpuPip: ["torch"],
+        gpuPipIndex: "https://download.pytorch.org/whl/cu121",
+        claudeCode: undefined,
+        bun: undefined,
+      },
       volume: { name: "parhelia-vol" },
       secrets: [
         { name: "anthropic-api-key", required: false },
@@ -71,6 +79,8 @@ describe("without a file", () => {
         workspaceUnusedMs: 30 * 24 * HOUR_MS,
       },
       cost: expect.objectContaining({ asOf: "2025-11-01", cpuCoreHour: 0.1419 }) as unknown,
+      proxiedApiKey: undefined,
+      network: { block: false, allowDomains: undefined, allowCidrs: undefined },
       sync: { allow: [] },
       env: {},
     });
@@ -192,7 +202,31 @@ describe("what is wrong", () => {
     ["sandbox.timeout = 24", "sandbox.timeout must be a string, not 24"],
     [
       'modal.region = "Us East"',
-      'modal.region must be a Modal region such as us-east, not "Us East"',
+      `modal.region must be one of ${REGIONS.join(", ")} (did you mean us-east?), not "Us East"`,
+    ],
+    [
+      'modal.region = ["us", "eu-westt"]',
+      `modal.region[1] must be one of ${REGIONS.join(", ")} (did you mean eu-west?), not "eu-westt"`,
+    ],
+    [
+      'network.allow_domains = ["https://a.b"]',
+      'network.allow_domains[0] must be a domain such as api.anthropic.com or *.example.org, not "https://a.b"',
+    ],
+    [
+      'network.allow_cidrs = ["10.0.0.0/33"]',
+      'network.allow_cidrs[0] must be a network such as 10.0.0.0/8, not "10.0.0.0/33"',
+    ],
+    [
+      'network = { block = true, allow_domains = ["a.b"] }',
+      "network.allow_domains does not go together with block = true, which allows nothing",
+    ],
+    [
+      'secrets.inject = "proxy"\nnetwork.block = true',
+      "secrets.inject does not go together with [network] block: Modal either puts the key into requests or restricts where they go",
+    ],
+    [
+      'image.gpu_pip_index = "whl/cu121"',
+      'image.gpu_pip_index must be an http or https address, not "whl/cu121"',
     ],
     [
       'image.claude_code = "latest"',

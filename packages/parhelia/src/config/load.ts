@@ -28,6 +28,8 @@ export interface EffectiveValue {
   /** Undefined where the key is not set and has no default; hidden where it may be a secret. */
   readonly value: unknown;
   readonly source: Source;
+  /** What it means that the value is undefined. */
+  readonly unset?: string | undefined;
 }
 
 export interface LoadedConfig {
@@ -124,7 +126,7 @@ function hasValue(values: Readonly<RawValues>, path: ValuePath): boolean {
 }
 
 function listValues(values: ConfigValues, sourceOf: (path: ValuePath) => Source): EffectiveValue[] {
-  return settings.flatMap(({ key }) => {
+  return settings.flatMap(({ key, unset }): EffectiveValue[] => {
     if (key === "env") {
       return Object.entries(values.env).map(([name, value]) => ({
         key: `env.${name}`,
@@ -134,7 +136,7 @@ function listValues(values: ConfigValues, sourceOf: (path: ValuePath) => Source)
     }
     const path = key.split(".");
     const value = path.reduce<unknown>((table, part) => (table as RawValues)[part], values);
-    return [{ key, value, source: sourceOf(path) }];
+    return [{ key, value, source: sourceOf(path), ...(value === undefined ? { unset } : {}) }];
   });
 }
 

@@ -1,5 +1,5 @@
-import { closest, distance } from "fastest-levenshtein";
 import type * as z from "zod";
+import { didYouMean, nearest } from "./nearest.ts";
 import { sections, settings } from "./settings.ts";
 import type { ValuePath } from "./toml-document.ts";
 
@@ -33,6 +33,8 @@ function complaint(issue: z.core.$ZodIssue, value: unknown): string {
   }
   // A name that is no good in a table of the user's own names.
   if (issue.code === "invalid_key") return issue.issues[0]?.message ?? issue.message;
+  // A value that is good by itself, but not beside another.
+  if (issue.message.startsWith("does not go")) return issue.message;
   return `${issue.message}, not ${show(value, issue.path)}`;
 }
 
@@ -64,17 +66,6 @@ function describeUnknownKey(path: ValuePath, value: unknown): string {
     siblings.map(({ key }) => key.slice(section === undefined ? 0 : section.length + 1)),
   );
   return `unknown key ${keyName(path)}${didYouMean(near)}`;
-}
-
-/** The candidate that a typing error may have come from; undefined when none is near. */
-function nearest(name: string, candidates: readonly string[]): string | undefined {
-  if (candidates.length === 0) return undefined;
-  const candidate = closest(name, candidates);
-  return distance(name, candidate) <= Math.max(2, name.length / 3) ? candidate : undefined;
-}
-
-function didYouMean(candidate: string | undefined): string {
-  return candidate === undefined ? "" : `; did you mean ${candidate}?`;
 }
 
 function keyName(path: ValuePath): string {

@@ -1,5 +1,8 @@
 import * as z from "zod";
 import { HOUR_MS, SECOND_MS, parseDuration } from "../units.ts";
+import { checked } from "./checked.ts";
+import { networkSection } from "./network-schema.ts";
+import { REGIONS, regionProblem } from "./regions.ts";
 import { cpuVariant } from "./variants.ts";
 
 /** What a key's documentation says besides its description. */
@@ -34,7 +37,7 @@ export const exactVersion = text.regex(
   "must be an exact version such as 2.1.330",
 );
 
-const region = text.regex(/^[a-z]+(-[a-z]+)*$/, "must be a Modal region such as us-east");
+const region = checked(z.string(), regionProblem).meta({ enum: REGIONS });
 
 const cores = z.number().gt(0, "must be more than 0").max(64, "must be at most 64");
 
@@ -49,18 +52,19 @@ const rate = z.number().min(0, "must be at least 0");
 
 const days = z.number().gt(0, "must be more than 0");
 
-const timeout = z.string().superRefine((value, context) => {
+const timeout = checked(z.string(), (value) => {
   const durationMs = parseDuration(value);
-  const problem =
-    durationMs === undefined
-      ? 'must be a duration such as "90m", "2h" or "1h30m"'
-      : durationMs % SECOND_MS !== 0
-        ? "must be whole seconds"
-        : durationMs < SECOND_MS || durationMs > MAX_TIMEOUT_MS
-          ? "must be between 1s and 24h"
-          : undefined;
-  if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
+  if (durationMs === undefined) return 'must be a duration such as "90m", "2h" or "1h30m"';
+  if (durationMs % SECOND_MS !== 0) return "must be whole seconds";
+  return durationMs < SECOND_MS || durationMs > MAX_TIMEOUT_MS
+    ? "must be between 1s and 24h"
+    : undefined;
 });
+
+const pipRequirement = text.regex(
+  /^[A-Za-z0-9][^\s'"\\]*$/,
+  "must be a pip requirement without spaces",
+);
 
 /** A time after which something happens by itself, or `off`. */
 function period(leastMs: number, least: string) {
@@ -87,7 +91,7 @@ const variableName = z
  * The shape of `parhelia.toml`, and the source of `docs/configuration.md`. Every key is optional;
  * keys that are not here are errors (SPEC-01.11b and the variants of SPEC-01.10).
  */
-export const configSchema = z.strictObject({
+const shape = z.strictObject({
   target: z.enum(["local", "modal"]).default("local").meta({
     description:
       "Where sandboxes run: `local` is a container on this machine, `modal` is Modal, which costs money.",
@@ -109,7 +113,7 @@ export const configSchema = z.strictObject({
         .optional()
         .meta({
           description:
-            "Region, or list of regions, that sandboxes may run in, such as `us-east`, `us-west`, `eu-west`. Modal charges more for a chosen region.",
+            "Region, or list of regions, that sandboxes may run in, such as `us-east`, `us-west`, `eu-west`. Modal charges about 1.75 times the price for a narrow region such as `us-east`, and 1.5 times for a broad one such as `us`.",
           unset: "anywhere, the cheapest",
           example: '"us-east"',
         }),
@@ -183,14 +187,20 @@ export const configSchema = z.strictObject({
             "Debian packages to install besides Parhelia's own, as `name` or `name=version`.",
           example: '["ripgrep", "jq"]',
         }),
-      pip: z
-        .array(text.regex(/^[A-Za-z0-9][^\s'"\\]*$/, "must be a pip requirement without spaces"))
-        .default(["anthropic"])
-        .meta({
-          description:
-            "Python packages to install. `[]` builds an image without asking a Python package index.",
-          example: '["anthropic", "httpx==0.28.1"]',
-        }),
+      pip: z.array(pipRequirement).default(["anthropic"]).meta({
+        description:
+          "Python packages to install. `[]` builds an image without asking a Python package index.",
+        example: '["anthropic", "httpx==0.28.1"]',
+      }),
+      gpu_pip: z.array(pipRequirement).default(["torch"]).meta({
+        description:
+          "Python packages that `parhelia-gpu` has besides, with the CUDA that they bring. `[]` leaves that layer out: the driver, `nvidia-smi` and `libcuda` come from the machine all the same.",
+        example: '["torch==2.5.1", "torchvision"]',
+      }),
+      gpu_pip_index: z
+        .url({ protocol: /^https?$/, error: "must be an http or https address" })
+        .default("https://download.pytorch.org/whl/cu121")
+        .meta({ description: "The package index that `gpu_pip` is installed from." }),
       claude_code: exactVersion.optional().meta({
         description: "Exact version of Claude Code.",
         unset:
@@ -226,6 +236,14 @@ export const configSchema = z.strictObject({
             "Named secrets whose variables every sandbox gets (`parhelia secret set` makes them). Those of the default list are used where they exist; once you write the list yourself, each one must exist.",
           example: '["anthropic-api-key", "my-project"]',
         }),
+      inject: z.enum(["environment", "proxy"]).default("environment").meta({
+        description:
+          "How Claude Code gets its API key. `environment`: as an environment variable, which everything in the sandbox can read. `proxy`: Modal puts it into the requests to api.anthropic.com on their way out, and the sandbox has a dummy in its place. That is Modal's (in beta), and does not go together with `[network]`.",
+      }),
+      api_key: objectName.default("anthropic-api-key").meta({
+        description:
+          'The secret that has `ANTHROPIC_API_KEY`, for `inject = "proxy"`. Then no variable of it is in the sandbox.',
+      }),
     })
     .prefault({})
     .meta({ description: "Names of secrets; values never stand in this file." }),
@@ -303,6 +321,7 @@ export const configSchema = z.strictObject({
       description:
         "Rates for the estimated cost in `parhelia ls --target modal`: of what a sandbox reserves, since Modal charges at least that. Compare them with Modal's price list.",
     }),
+  network: networkSection,
   sync: z
     .strictObject({
       allow: z.array(text).default([]).meta({
@@ -318,6 +337,17 @@ export const configSchema = z.strictObject({
       "Environment variables of every sandbox, for values that are no secret: anyone who reads this file can read them.",
     example: '{ TZ = "Europe/Berlin" }',
   }),
+});
+
+/** The shape, and what Modal cannot do at once. */
+export const configSchema = shape.superRefine(({ secrets, network }, context) => {
+  if (secrets.inject !== "proxy") return;
+  const restricted = (["block", "allow_domains", "allow_cidrs"] as const).find(
+    (key) => network[key] !== undefined && network[key] !== false,
+  );
+  if (restricted === undefined) return;
+  const message = `does not go together with [network] ${restricted}: Modal either puts the key into requests or restricts where they go`;
+  context.addIssue({ code: "custom", path: ["secrets", "inject"], message });
 });
 
 /** The values of `parhelia.toml`, checked and with defaults, in the file's own words. */

@@ -26,8 +26,9 @@ export async function run(
   return 0;
 }
 
-function showValue({ value }: EffectiveValue): string {
-  return value === undefined ? "-" : JSON.stringify(value);
+function showValue({ value, unset }: EffectiveValue): string {
+  if (value !== undefined) return JSON.stringify(value);
+  return unset === undefined ? "-" : `- (${unset})`;
 }
 
 function showSource(source: Source, cwd: string): string {
