@@ -14,7 +14,7 @@ const COMMAND_TIMEOUT_MS = 10 * 60_000;
 const PROGRAM = resolve(import.meta.dirname, "../../packages/parhelia/bin/parhelia");
 
 /** Asks for no Python packages: a package index may be out of reach. */
-const CONFIGURATION = `[image]\npip = []\n`;
+const CONFIGURATION = `[image]\npip = []\ngpu_pip = []\n`;
 
 /** What of the user's own environment the command line needs to reach engine, registry and network. */
 const INHERITED = [

@@ -34,7 +34,7 @@ export function functionService(
         throw new ServerError(Status.NOT_FOUND, `App with ID '${appId}' not found`);
       }
       const definition = definitionOf(message);
-      checkDefinition(definition);
+      checkDefinition(definition, "V2");
       requireAll(context, definition);
       const name = message.functionName;
       const id = derivedIdentifier("fu", appId, name);

@@ -16,6 +16,7 @@ import { startMetrics } from "./start-metrics.ts";
 import { runSteps } from "./steps.ts";
 import { supervise } from "./supervise.ts";
 import { verifyClaudeCode } from "./verify-claude-code.ts";
+import { verifyGpu } from "./verify-gpu.ts";
 
 /**
  * The sandbox's start (SPEC-01.13): five steps, in the specification's order, then supervision until INT
@@ -37,7 +38,12 @@ export async function init(): Promise<void> {
 
   const steps = await runSteps([
     { name: "link-config", run: async () => void (linked = await linkConfig(process.env)) },
-    { name: "verify-claude-code", run: () => verifyClaudeCode(linked.environment) },
+    {
+      name: "verify-claude-code",
+      run: async () => {
+        await Promise.all([verifyClaudeCode(linked.environment), verifyGpu(linked.environment)]);
+      },
+    },
     { name: "start-mcp-servers", run: () => void (launcher = startMcpServers(linked.environment)) },
     { name: "initialize-tmux", run: () => initializeTmux(linked) },
     { name: "report-ready", run: reportReady },

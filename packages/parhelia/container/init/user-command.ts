@@ -11,6 +11,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 /**
  * Runs a command as the sandbox's user, in `/`, to its end.
  * @param options `timeoutMs` default 30 000; then the command is killed. `user` default `parhelia`.
+ * `shownAs` stands in the error for a command that is too long to be read.
  * @throws StepError with the command's own output when it does not end with status 0.
  */
 export async function runAsUser(
@@ -19,6 +20,7 @@ export async function runAsUser(
     readonly environment: Environment;
     readonly timeoutMs?: number;
     readonly user?: { readonly uid: number; readonly gid: number };
+    readonly shownAs?: string;
   },
 ): Promise<void> {
   // Into a file: pipes would cost init the loading of the stream modules, some 10 ms, and a server that
@@ -29,7 +31,7 @@ export async function runAsUser(
     const outcome = await runInto(file, argv, options);
     if (outcome === null) return;
     const output = readFileSync(file, "utf8").trimEnd();
-    throw new StepError(`${output}\n${argv.join(" ")} ${outcome}`.trimStart());
+    throw new StepError(`${output}\n${options.shownAs ?? argv.join(" ")} ${outcome}`.trimStart());
   } finally {
     rmSync(directory, { recursive: true });
   }

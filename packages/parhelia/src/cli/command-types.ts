@@ -139,6 +139,8 @@ export interface SyncOptions extends JsonOption {
 }
 
 export interface ImageBuildOptions extends JsonOption {
+  /** Build `parhelia-gpu` instead of `parhelia-cpu`. */
+  readonly gpu: boolean;
   /** Rebuild the Claude Code layer and what follows, although nothing changed. */
   readonly force: boolean;
 }

@@ -14,13 +14,14 @@ import type {
 export const imageCommands: readonly AnyCommandSpec[] = [
   defineCommand<None, ImageBuildOptions>({
     name: "image build",
-    summary: "build and publish the image parhelia-cpu",
+    summary: "build and publish the image parhelia-cpu, or parhelia-gpu",
     arguments: {},
     options: {
+      gpu: { kind: "flag", description: "build parhelia-gpu, with the CUDA layer" },
       force: { kind: "flag", description: "build again from the Claude Code layer upwards" },
       json,
     },
-    examples: ["parhelia image build"],
+    examples: ["parhelia image build", "parhelia image build --gpu"],
     load: () => import("./commands/image-build.ts"),
   }),
   defineCommand<None, JsonOption>({

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { HOUR_MS, SECOND_MS, parseDuration } from "../units.ts";
 import { checked } from "./checked.ts";
+import { costSection } from "./cost-schema.ts";
 import { networkSection } from "./network-schema.ts";
 import { REGIONS, regionProblem } from "./regions.ts";
 import { cpuVariant } from "./variants.ts";
@@ -25,6 +26,9 @@ const DEFAULT_SECRET_NAMES: readonly string[] = ["anthropic-api-key", "github-to
 
 const text = z.string().min(1, "must not be empty");
 
+/** The package index of the specification's CUDA layer, for CUDA 12.1. */
+export const CUDA_PIP_INDEX = "https://download.pytorch.org/whl/cu121";
+
 /** Modal's names of Apps, environments, volumes and secrets. */
 const objectName = text.regex(
   /^[A-Za-z0-9._-]{1,63}$/,
@@ -47,8 +51,6 @@ const memoryMib = z
   .max(344_064, "must be at most 344064 (336 GiB)");
 
 const count = z.int().min(0, "must be at least 0");
-
-const rate = z.number().min(0, "must be at least 0");
 
 const days = z.number().gt(0, "must be more than 0");
 
@@ -199,7 +201,7 @@ const shape = z.strictObject({
       }),
       gpu_pip_index: z
         .url({ protocol: /^https?$/, error: "must be an http or https address" })
-        .default("https://download.pytorch.org/whl/cu121")
+        .default(CUDA_PIP_INDEX)
         .meta({ description: "The package index that `gpu_pip` is installed from." }),
       claude_code: exactVersion.optional().meta({
         description: "Exact version of Claude Code.",
@@ -280,47 +282,7 @@ const shape = z.strictObject({
       description:
         "What `parhelia volume prune` leaves on the volume. It never touches anything of a running session, nor the last checkpoint of a session that was not removed with `parhelia rm`.",
     }),
-  cost: z
-    .strictObject({
-      as_of: z
-        .string()
-        .regex(/^\d{4}-\d\d-\d\d$/, "must be a date such as 2025-11-01")
-        .default("2025-11-01")
-        .meta({ description: "When these rates were looked up. Modal changes them now and then." }),
-      cpu_core_hour: rate
-        .default(0.1419)
-        .meta({ description: "A physical core of a sandbox.", unit: "US dollars an hour" }),
-      memory_gib_hour: rate
-        .default(0.0242)
-        .meta({ description: "A GiB of a sandbox's memory.", unit: "US dollars an hour" }),
-      gpu_hour: z
-        .record(text, rate)
-        .default({
-          T4: 0.59,
-          L4: 0.8,
-          A10: 1.1,
-          A10G: 1.1,
-          L40S: 1.95,
-          A100: 2.1,
-          "A100-40GB": 2.1,
-          "A100-80GB": 2.5,
-          H100: 3.95,
-          H200: 4.54,
-          B200: 6.25,
-        })
-        .meta({ description: "GPUs, by type.", unit: "US dollars an hour" }),
-      broad_region_factor: rate
-        .default(1.5)
-        .meta({ description: "What a chosen broad region, such as `us`, multiplies them by." }),
-      narrow_region_factor: rate.default(1.75).meta({
-        description: "What a chosen narrow region, such as `us-east`, multiplies them by.",
-      }),
-    })
-    .prefault({})
-    .meta({
-      description:
-        "Rates for the estimated cost in `parhelia ls --target modal`: of what a sandbox reserves, since Modal charges at least that. Compare them with Modal's price list.",
-    }),
+  cost: costSection,
   network: networkSection,
   sync: z
     .strictObject({

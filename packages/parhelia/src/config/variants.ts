@@ -6,8 +6,7 @@ export interface Variant {
   readonly cpu: number;
   /** Memory reservation in MiB, unless `[sandbox] memory_mib` says otherwise. */
   readonly memoryMiB: number;
-  /** GPU types that the specification names for it, the default first; none for the cpu variant. */
-  readonly gpuTypes: readonly string[];
+  readonly hasGpu: boolean;
 }
 
 /** General tasks, tests, builds. */
@@ -15,15 +14,15 @@ export const cpuVariant: Variant = {
   name: "parhelia-cpu",
   cpu: 4,
   memoryMiB: 16_384,
-  gpuTypes: [],
+  hasGpu: false,
 };
 
 /** Inference, training, CUDA; ten to fifty times as expensive. */
-const gpuVariant: Variant = {
+export const gpuVariant: Variant = {
   name: "parhelia-gpu",
   cpu: 4,
   memoryMiB: 16_384,
-  gpuTypes: ["A10G", "A100"],
+  hasGpu: true,
 };
 
 /** Both, the cheaper one first. */

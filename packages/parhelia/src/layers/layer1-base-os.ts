@@ -40,8 +40,26 @@ export function extraPackagesLayer(extra: {
 }): ImageLayer | null {
   const commands: string[] = [];
   if (extra.apt.length > 0) commands.push(installPackages(extra.apt));
-  if (extra.pip.length > 0) commands.push(installPythonPackages(extra.pip));
+  if (extra.pip.length > 0) commands.push(installPythonPackages(extra.pip, { setting: "pip" }));
   return commands.length > 0 ? { name: "extra-packages", commands } : null;
+}
+
+/** Python packages that bring CUDA, and the package index that has them. */
+export interface CudaPackages {
+  readonly pip: readonly string[];
+  readonly index: string;
+}
+
+/**
+ * What the variant `parhelia-gpu` has besides (SPEC-01.10): by default PyTorch with CUDA 12.1. The driver,
+ * `nvidia-smi` and `libcuda` are the machine's, which gives them to the container. Null without packages.
+ */
+export function cudaLayer({ pip, index }: CudaPackages): ImageLayer | null {
+  if (pip.length === 0) return null;
+  return {
+    name: "cuda",
+    commands: [installPythonPackages(pip, { setting: "gpu_pip", index })],
+  };
 }
 
 /** The host keys that openssh-server makes at its installation would be the same in every sandbox. */
@@ -72,16 +90,21 @@ function addPythonEnvironment(): string {
   );
 }
 
-function installPythonPackages(packages: readonly string[]): string {
+/** @param source the setting that names the packages, and the package index where it is not pip's own */
+function installPythonPackages(
+  packages: readonly string[],
+  { setting, index }: { readonly setting: "pip" | "gpu_pip"; readonly index?: string },
+): string {
   const words = packages.map(shellQuote).join(" ");
+  const from = index === undefined ? "" : `--index-url ${shellQuote(index)} `;
   const explanation = shellQuote(
-    "parhelia: pip could not install the packages of [image] pip. If no package index was reachable " +
-      "(see the lines above), build without them: set pip = [] under [image] in parhelia.toml.",
+    `parhelia: pip could not install the packages of [image] ${setting}. If no package index was reachable ` +
+      `(see the lines above), build without them: set ${setting} = [] under [image] in parhelia.toml.`,
   );
   // setpriv: the environment belongs to the user, and what pip runs at installation needs no root.
   return (
     `RUN setpriv --reuid=${SANDBOX_USER.uid} --regid=${SANDBOX_USER.gid} --clear-groups ` +
-    `env HOME=${SANDBOX_USER.home} ${PYTHON_VENV}/bin/pip install --no-cache-dir --disable-pip-version-check -- ${words} ` +
+    `env HOME=${SANDBOX_USER.home} ${PYTHON_VENV}/bin/pip install --no-cache-dir --disable-pip-version-check ${from}-- ${words} ` +
     `|| { echo ${explanation} >&2; exit 1; }`
   );
 }

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { ContainerProgram } from "./container-program.ts";
 import type { ImageLock, PinnedBinary } from "./image-plan.ts";
 import { claudeCodeLayer, programLayer } from "./layer2-claude-code.ts";
-import { planCpuImage } from "./plan-image.ts";
+import { planImage } from "./plan-image.ts";
 
 const SHA512_BASE64_OF_NOTHING = createHash("sha512").digest("base64");
 
@@ -48,12 +48,12 @@ function programOf(bundleBytes: number): ContainerProgram {
 }
 
 const program = programOf(1000);
-const layerNames = (choices: Parameters<typeof planCpuImage>[0]) =>
-  planCpuImage(choices).layers.map(({ name }) => name);
+const layerNames = (choices: Parameters<typeof planImage>[0]) =>
+  planImage(choices).layers.map(({ name }) => name);
 
 describe("the plan of parhelia-cpu", () => {
   test("SPEC-01.11, SPEC-01.15: few layers on Debian 12, what changes often last", () => {
-    expect(planCpuImage({ apt: [], pip: [], lock, program }).base).toBe("debian:bookworm-slim");
+    expect(planImage({ apt: [], pip: [], lock, program }).base).toBe("debian:bookworm-slim");
     expect(layerNames({ apt: [], pip: [], lock, program })).toEqual([
       "base-os",
       "bun",
@@ -71,16 +71,38 @@ describe("the plan of parhelia-cpu", () => {
     ]);
   });
 
+  test("SPEC-01.10: parhelia-gpu has the CUDA layer of the specification besides, above what is stable", () => {
+    const cuda = { pip: ["torch"], index: "https://download.pytorch.org/whl/cu121" };
+    const layers = planImage({ apt: [], pip: ["anthropic"], cuda, lock, program }).layers;
+    expect(layers.map(({ name }) => name)).toEqual([
+      "base-os",
+      "extra-packages",
+      "cuda",
+      "bun",
+      "claude-code",
+      "services",
+      "program",
+    ]);
+    const [command = ""] = layers[2]?.commands ?? [];
+    expect(command).toMatch(
+      /pip install .*--index-url https:\/\/download\.pytorch\.org\/whl\/cu121 -- torch /,
+    );
+    expect(command).toContain("set gpu_pip = [] under [image]");
+    expect(layerNames({ apt: [], pip: [], cuda: { ...cuda, pip: [] }, lock, program })).toEqual(
+      layerNames({ apt: [], pip: [], lock, program }),
+    );
+  });
+
   test("equal choices give equal commands, none of which reads a local file", () => {
     const choices = { apt: ["jq"], pip: ["anthropic"], lock, program };
-    const commands = planCpuImage(choices).layers.flatMap((layer) => layer.commands);
-    expect(planCpuImage(choices).layers.flatMap((layer) => layer.commands)).toEqual(commands);
+    const commands = planImage(choices).layers.flatMap((layer) => layer.commands);
+    expect(planImage(choices).layers.flatMap((layer) => layer.commands)).toEqual(commands);
     expect(commands.filter((command) => !command.startsWith("RUN "))).toEqual([]);
   });
 
   test("a package's name is one word of the shell, whatever is in it", () => {
     const [apt, pip] =
-      planCpuImage({ apt: ["jq; reboot"], pip: ["a>=1 && reboot"], lock, program }).layers[1]
+      planImage({ apt: ["jq; reboot"], pip: ["a>=1 && reboot"], lock, program }).layers[1]
         ?.commands ?? [];
     expect(apt).toContain("-- 'jq; reboot' &&");
     expect(pip).toContain("-- 'a>=1 && reboot' ||");
@@ -88,7 +110,7 @@ describe("the plan of parhelia-cpu", () => {
 
   test("pip that fails says how to go without", () => {
     const pip =
-      planCpuImage({ apt: [], pip: ["anthropic"], lock, program }).layers[1]?.commands[0] ?? "";
+      planImage({ apt: [], pip: ["anthropic"], lock, program }).layers[1]?.commands[0] ?? "";
     const failing = pip.replace(/^RUN .*?(?= \|\| )/, "false");
     const { status, stderr } = spawnSync("sh", ["-c", failing], { encoding: "utf8" });
     expect(status).toBe(1);

@@ -3,6 +3,9 @@ import { ParheliaError, SystemError, UserError } from "../errors.ts";
 import type { Target } from "./connection.ts";
 import { ENGINE_HINT } from "./local.ts";
 
+/** The answer that there is no such thing. */
+export const NOT_FOUND = 5;
+
 /** The numbers of the gRPC statuses that are told apart here. */
 const INVALID_ARGUMENT = 3;
 const FAILED_PRECONDITION = 9;
@@ -79,6 +82,11 @@ function explainGrpc(target: Target, error: GrpcClientError): unknown {
 /** Whether the target does not answer, so that nobody knows what runs there. */
 export function isUnreachable(error: unknown): boolean {
   return isGrpcError(error) && error.code === UNAVAILABLE;
+}
+
+/** The gRPC status of a refused request, or undefined for any other error. */
+export function grpcStatus(error: unknown): number | undefined {
+  return isGrpcError(error) ? error.code : undefined;
 }
 
 function isGrpcError(error: unknown): error is GrpcClientError {

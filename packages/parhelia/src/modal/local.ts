@@ -73,6 +73,16 @@ export async function checkLocalEngine(): Promise<EngineCandidate[]> {
   return (await admin()).surveyEngines();
 }
 
+/**
+ * Why no sandbox on this machine can have a GPU, or undefined where one can. Without the emulator.
+ * @throws SystemError when no container engine answers
+ */
+export async function lackingLocalGpu(): Promise<string | undefined> {
+  return withEngineHint(async ({ findEngine, lackingGpuRuntime }) =>
+    lackingGpuRuntime(await findEngine()),
+  );
+}
+
 /** What the emulator holds, whether it runs or not. */
 export async function localStatus(): Promise<LocalStatus> {
   const stateDirectory = localStateDirectory();

@@ -1,5 +1,6 @@
 import {
   AlreadyExistsError,
+  ExperimentalOutboundPolicy,
   NotFoundError,
   Probe,
   TimeoutError,
@@ -8,9 +9,11 @@ import {
 } from "modal";
 import { UserError } from "../errors.ts";
 import { ENTRYPOINT, READY_MARKER_FILE } from "../../container/protocol/paths.ts";
+import type { NetworkRules } from "../config/config.ts";
 import { VOLUME_ROOT } from "../volume/layout.ts";
 import type { App, ContainerProcess, Image, Volume } from "modal";
 import type { Connection } from "./connection.ts";
+import { grpcStatus, NOT_FOUND } from "./errors.ts";
 
 export type { App, ContainerProcess, Image, Sandbox, Secret, Volume };
 
@@ -39,6 +42,10 @@ export interface SandboxRequest {
   readonly timeoutMs: number;
   readonly env: Readonly<Record<string, string>>;
   readonly tags: Readonly<Record<string, string>>;
+  /** What it may reach. Default: everything. */
+  readonly network?: NetworkRules;
+  /** A secret whose ANTHROPIC_API_KEY Modal puts into requests, and the sandbox does not have. */
+  readonly proxiedApiKey?: Secret;
 }
 
 /** A sandbox that runs, as a list shows it. */
@@ -69,7 +76,8 @@ export async function createSandbox(
   { client }: Connection,
   request: SandboxRequest,
 ): Promise<Sandbox> {
-  const { name, app, image, volume, secrets, regions, env, tags, ...resources } = request;
+  const { name, app, image, volume, secrets, regions, env, tags, ...rest } = request;
+  const { network, proxiedApiKey, ...resources } = rest;
   try {
     return await client.sandboxes.create(app, image, {
       ...resources,
@@ -80,6 +88,10 @@ export async function createSandbox(
       env: { ...env },
       tags: { ...tags },
       ...(regions === undefined ? {} : { regions: [...regions] }),
+      ...networkParameters(network),
+      ...(proxiedApiKey === undefined
+        ? {}
+        : { experimentalOutboundPolicy: apiKeyPolicy(proxiedApiKey) }),
       readinessProbe: Probe.withExec(["test", "-f", READY_MARKER_FILE], {
         intervalMs: PROBE_INTERVAL_MS,
       }),
@@ -93,16 +105,58 @@ export async function createSandbox(
   }
 }
 
+/** As the SDK takes them: an empty list would be one that allows nothing. */
+function networkParameters(network: NetworkRules | undefined) {
+  if (network === undefined) return {};
+  const { block, allowDomains, allowCidrs } = network;
+  return {
+    ...(block ? { blockNetwork: true } : {}),
+    ...(allowDomains === undefined ? {} : { outboundDomainAllowlist: [...allowDomains] }),
+    ...(allowCidrs === undefined ? {} : { outboundCidrAllowlist: [...allowCidrs] }),
+  };
+}
+
+/** Modal's proxy puts the key of the secret in the place of whatever Claude Code sends. */
+function apiKeyPolicy(secret: Secret): ExperimentalOutboundPolicy {
+  return new ExperimentalOutboundPolicy().withHeaderReplacement({
+    domain: "api.anthropic.com",
+    headers: { "x-api-key": "$ANTHROPIC_API_KEY" },
+    secret,
+  });
+}
+
 /** The newest sandbox of a name: one that runs, or, when asked for, one that has ended. */
 export async function findSandbox(
-  { client, appName }: Connection,
+  connection: Connection,
   name: string,
   { includeEnded = false } = {},
 ): Promise<Sandbox | undefined> {
+  const { client, appName } = connection;
+  const running = await orUndefined(client.sandboxes.fromName(appName, name));
+  if (running !== undefined || !includeEnded) return running;
+  const ended = await orUndefined(
+    client.sandboxes.fromName(appName, name, { includeTerminated: true }),
+  );
+  return ended ?? orUndefined(findEndedGpuSandbox(connection, name));
+}
+
+/** Asked to include ended ones, the SDK looks at the V2 backend alone; GPUs are V1's. */
+async function findEndedGpuSandbox({ client, appName }: Connection, name: string) {
+  const { sandboxId } = await client.cpClient.sandboxGetFromName({
+    sandboxName: name,
+    appName,
+    environmentName: client.environmentName(),
+    includeTerminated: true,
+  });
+  return client.sandboxes.fromId(sandboxId);
+}
+
+/** What was found, or undefined where the answer is that there is none. */
+async function orUndefined<T>(found: Promise<T>): Promise<T | undefined> {
   try {
-    return await client.sandboxes.fromName(appName, name, { includeTerminated: includeEnded });
+    return await found;
   } catch (error) {
-    if (error instanceof NotFoundError) return undefined;
+    if (error instanceof NotFoundError || grpcStatus(error) === NOT_FOUND) return undefined;
     throw error;
   }
 }
@@ -172,7 +226,14 @@ export async function waitForEnd(
 ): Promise<void> {
   const request = { sandboxId: sandbox.sandboxId, timeout: END_POLL_S };
   for (;;) {
-    const { result } = await client.cpClient.sandboxWaitV2(request, { signal });
+    const { result } = isOfV1(sandbox)
+      ? await client.cpClient.sandboxWait(request, { signal })
+      : await client.cpClient.sandboxWaitV2(request, { signal });
     if (result !== undefined && result.status !== UNSPECIFIED) return;
   }
+}
+
+/** Whether the sandbox is of Modal's older backend, as those with a GPU are; the SDK's own rule. */
+function isOfV1({ sandboxId }: Sandbox): boolean {
+  return /^sb-[0-9A-Za-z]{22}$/.test(sandboxId);
 }

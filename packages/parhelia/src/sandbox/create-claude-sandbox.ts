@@ -1,17 +1,17 @@
 import { chooseVariant, type Variant } from "../config/variants.ts";
-import { lockPathFor } from "../config/lock-file.ts";
 import { checkSessionName } from "../config/session-name.ts";
-import { SystemError, UserError } from "../errors.ts";
+import { UserError } from "../errors.ts";
 import { connect, type Connection, type Target } from "../modal/connection.ts";
 import { explainingErrors } from "../modal/errors.ts";
 import { createSandbox, type Sandbox } from "../modal/sandboxes.ts";
 import { findSecret } from "../modal/secrets.ts";
 import { HOUR_MS } from "../units.ts";
 import { workspaceDir } from "../volume/layout.ts";
-import { ensureImage, type ImageRequest } from "./image.ts";
+import { ensureImage } from "./image.ts";
 import { thisOwner } from "./orphans.ts";
 import { PhaseTimer, type Phase } from "./phases.ts";
-import { DEFAULT_SECRETS, type ClaudeSandboxOptions } from "./sandbox-options.ts";
+import { checkGpu } from "./check-gpu.ts";
+import { DEFAULT_SECRETS, imageRequest, type ClaudeSandboxOptions } from "./sandbox-options.ts";
 import { explainStart, sessionVariables } from "./session-variables.ts";
 import { untilAborted } from "./until-aborted.ts";
 import { waitUntilReady } from "./wait-until-ready.ts";
@@ -35,6 +35,9 @@ export interface ClaudeSandbox {
   close(): void;
 }
 
+/** Stands in the sandbox for the API key that Modal puts into requests: Claude Code sends it unseen. */
+const DUMMY_API_KEY = "put-into-requests-by-modal";
+
 /** Modal's longest lifetime of a sandbox (SPEC-01, `timeout_hours=24`). */
 const MAX_TIMEOUT_HOURS = 24;
 
@@ -42,20 +45,21 @@ const MAX_TIMEOUT_HOURS = 24;
  * Creates a sandbox for a Claude Code session and returns when its five init steps are done
  * (SPEC-01.01, SPEC-01.13). With a published image that takes four sequential round trips.
  *
- * @throws UserError for a name that runs already, a missing secret, a value out of range
+ * @throws UserError for a name that runs already, a missing secret, a value out of range, a GPU where there
+ * is none
  * @throws SystemError when the image cannot be built or an init step fails; nothing is left running
  */
 export async function createClaudeSandbox(options: ClaudeSandboxOptions): Promise<ClaudeSandbox> {
   const name = checkSessionName(options.taskId);
   const timeoutMs = checkTimeout(options.timeoutHours ?? MAX_TIMEOUT_HOURS);
-  const variant = chooseVariant(options.gpu);
-  if (variant.name === "parhelia-gpu") refuseGpu();
+  const target = options.target ?? "local";
+  const timer = new PhaseTimer();
+  const gpu = options.gpu === undefined ? undefined : await checkGpu(target, options.gpu);
+  const variant = chooseVariant(gpu);
 
   const workspace = options.restore?.workspace ?? workspaceDir(name, options.project?.project.hash);
   await using transfer = options.project && new ProjectTransfer(options.project);
 
-  const timer = new PhaseTimer();
-  const target = options.target ?? "local";
   const { appName, environment, onBuildLog } = options;
   const connection = await connect({
     target,
@@ -69,7 +73,12 @@ export async function createClaudeSandbox(options: ClaudeSandboxOptions): Promis
 
       const sandbox = await createSandbox(connection, {
         ...parts,
-        ...withoutUndefined({ cpuLimit: options.cpuLimit, memoryLimitMiB: options.memoryLimitMiB }),
+        ...withoutUndefined({
+          gpu,
+          cpuLimit: options.cpuLimit,
+          memoryLimitMiB: options.memoryLimitMiB,
+          network: options.network,
+        }),
         name,
         cpu: options.cpu ?? variant.cpu,
         memoryMiB: options.memoryMiB ?? variant.memoryMiB,
@@ -77,6 +86,7 @@ export async function createClaudeSandbox(options: ClaudeSandboxOptions): Promis
         env: {
           ...options.env,
           ...sessionVariables(name, variant, timeoutMs, { ...options, workspace }),
+          ...(options.proxiedApiKey === undefined ? {} : { ANTHROPIC_API_KEY: DUMMY_API_KEY }),
         },
         tags: sessionTags(name, variant, timeoutMs),
         ...(options.regions?.length ? { regions: options.regions } : {}),
@@ -133,25 +143,22 @@ async function bringProject(
 async function lookUp(connection: Connection, variant: Variant, options: ClaudeSandboxOptions) {
   const { client, appName } = connection;
   const appFound = client.apps.fromName(appName, { createIfMissing: true });
-  const [app, image, volume, secrets] = await Promise.all([
+  const { proxiedApiKey: keyName, secrets: wanted = DEFAULT_SECRETS } = options;
+  const names = wanted.filter(({ name }) => name !== keyName);
+  const [app, image, volume, secrets, proxiedApiKey] = await Promise.all([
     appFound,
     ensureImage(connection, appFound, imageRequest(variant, options)),
     client.volumes.fromName(options.volumeName ?? "parhelia-vol", {
       createIfMissing: true,
       version: 2,
     }),
-    Promise.all((options.secrets ?? DEFAULT_SECRETS).map((name) => findSecret(connection, name))),
+    Promise.all(names.map((name) => findSecret(connection, name))),
+    keyName === undefined ? undefined : findSecret(connection, { name: keyName, required: true }),
   ]);
-  return { app, image, volume, secrets: secrets.filter((secret) => secret !== undefined) };
-}
-
-function imageRequest(variant: Variant, { image }: ClaudeSandboxOptions): ImageRequest {
   return {
-    apt: [],
-    pip: ["anthropic"],
-    lockPath: lockPathFor(undefined, process.cwd()),
-    ...image,
-    variant,
+    ...{ app, image, volume },
+    secrets: secrets.filter((secret) => secret !== undefined),
+    ...withoutUndefined({ proxiedApiKey }),
   };
 }
 
@@ -170,12 +177,6 @@ function checkTimeout(hours: number): number {
   if (timeoutMs >= 1_000 && timeoutMs <= MAX_TIMEOUT_HOURS * HOUR_MS) return timeoutMs;
   throw new UserError(`a timeout of ${hours} h is out of range`, {
     hint: `choose between 1 second and ${MAX_TIMEOUT_HOURS} hours`,
-  });
-}
-
-function refuseGpu(): never {
-  throw new SystemError("the variant parhelia-gpu is not built yet", {
-    hint: "leave --gpu out: the cpu variant starts without it",
   });
 }
 

@@ -1,6 +1,6 @@
 import { resolveLock, type ResolvedLock } from "../config/lock.ts";
 import type { Variant } from "../config/variants.ts";
-import { planCpuImage } from "../layers/plan-image.ts";
+import { planImage } from "../layers/plan-image.ts";
 import type { Connection } from "../modal/connection.ts";
 import { buildImage, findPublishedImage, publishImage, type BuildStep } from "../modal/images.ts";
 import type { App, Image } from "../modal/sandboxes.ts";
@@ -12,6 +12,9 @@ export interface ImageRequest {
   readonly apt: readonly string[];
   /** Python packages to add. */
   readonly pip: readonly string[];
+  /** Python packages that the gpu variant has besides, and the index that they come from. */
+  readonly gpuPip: readonly string[];
+  readonly gpuPipIndex: string;
   /** Exact versions. Default: those of `parhelia.lock`. */
   readonly claudeCode?: string | undefined;
   readonly bun?: string | undefined;
@@ -61,7 +64,9 @@ export async function buildVariant(
     bun: request.bun,
     lockPath: request.lockPath,
   });
-  const plan = planCpuImage({ apt: request.apt, pip: request.pip, lock });
+  const { apt, pip, gpuPip, gpuPipIndex, variant } = request;
+  const cuda = variant.hasGpu ? { pip: gpuPip, index: gpuPipIndex } : undefined;
+  const plan = planImage({ apt, pip, cuda, lock });
   const image = await buildImage(connection, app, plan, {
     ...(request.force === true ? { forceFrom: CLAUDE_CODE_LAYER } : {}),
     ...(request.onStep === undefined ? {} : { onStep: request.onStep }),

@@ -1,6 +1,9 @@
 import type { Project } from "../../container/protocol/workspace.ts";
+import type { NetworkRules } from "../config/config.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { lockPathFor } from "../config/lock-file.ts";
+import { CUDA_PIP_INDEX } from "../config/schema.ts";
+import type { Variant } from "../config/variants.ts";
 import type { ImageRequest } from "./image.ts";
 import type { BroughtProject } from "./workspace/bring-project.ts";
 import type { ProjectSource } from "./workspace/find-project.ts";
@@ -35,6 +38,13 @@ export interface ClaudeSandboxOptions {
   readonly volumeName?: string | undefined;
   /** Named secrets. Default: `anthropic-api-key` and `github-token`, where they exist. */
   readonly secrets?: readonly SecretName[] | undefined;
+  /**
+   * The secret whose ANTHROPIC_API_KEY Modal puts into requests, so that the sandbox does not have it.
+   * Default: none; the key is an environment variable as any other.
+   */
+  readonly proxiedApiKey?: string | undefined;
+  /** What the sandbox may reach. Default: everything. */
+  readonly network?: NetworkRules | undefined;
   /** Further environment variables; no secrets. */
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** What the session works on. Default: an empty directory of its own. */
@@ -67,6 +77,22 @@ export interface SessionOrigin {
   readonly project: Project | undefined;
 }
 
+/** An image request's own parts, with the defaults of the configuration. */
+export function imageRequest(
+  variant: Variant,
+  { image }: Pick<ClaudeSandboxOptions, "image">,
+): ImageRequest {
+  return {
+    apt: [],
+    pip: ["anthropic"],
+    gpuPip: ["torch"],
+    gpuPipIndex: CUDA_PIP_INDEX,
+    lockPath: lockPathFor(undefined, process.cwd()),
+    ...image,
+    variant,
+  };
+}
+
 /** The secrets of the specification (SPEC-01.14), taken where they exist. */
 export const DEFAULT_SECRETS: readonly SecretName[] = [
   { name: "anthropic-api-key", required: false },
@@ -90,6 +116,8 @@ export function optionsFromConfig(
     checkpointIntervalMs: config.checkpoint.intervalMs,
     volumeName: config.volume.name,
     secrets: config.secrets,
+    proxiedApiKey: config.proxiedApiKey,
+    network: config.network,
     env: config.env,
     image: { ...config.image, lockPath: lockPathFor(file, cwd) },
   };

@@ -1,4 +1,4 @@
-import { cpuVariant } from "../../config/variants.ts";
+import { cpuVariant, gpuVariant } from "../../config/variants.ts";
 import { lockPathFor } from "../../config/lock-file.ts";
 import { logLine } from "../../log.ts";
 import { buildAndPublish } from "../../sandbox/image.ts";
@@ -11,9 +11,10 @@ import { showBuildProgress } from "../build-progress.ts";
 import type { RunCommand } from "../command.ts";
 import type { ImageBuildOptions, None } from "../command-types.ts";
 
-/** `parhelia image build`: builds and publishes `parhelia-cpu:latest` (SPEC-01.11). */
+/** `parhelia image build`: builds and publishes a variant's `latest` (SPEC-01.10, SPEC-01.11). */
 export const run: RunCommand<None, ImageBuildOptions> = async (context, _args, options) => {
   const loaded = await context.loadConfig();
+  const variant = options.gpu ? gpuVariant : cpuVariant;
   const progress = showBuildProgress();
   const connection = { ...actOn(loaded), onBuildLog: progress.onBuildLog };
   const { signal } = context;
@@ -23,7 +24,7 @@ export const run: RunCommand<None, ImageBuildOptions> = async (context, _args, o
     const app = await client.apps.fromName(appName, { createIfMissing: true });
     const request = {
       ...loaded.config.image,
-      variant: cpuVariant,
+      variant,
       lockPath: lockPathFor(loaded.file, context.cwd),
       force: options.force,
       onStep: progress.onStep,
@@ -35,7 +36,7 @@ export const run: RunCommand<None, ImageBuildOptions> = async (context, _args, o
     progress.stop();
   });
   const durationMs = performance.now() - startMs;
-  const tag = `${cpuVariant.name}:latest`;
+  const tag = `${variant.name}:latest`;
   logLine(`published ${tag} after ${formatDuration(durationMs)}`);
   if (options.json) {
     context.printJson({ tag, imageId: image.imageId, durationMs: Math.round(durationMs) });
