@@ -33,7 +33,7 @@ test("SPEC-01.12: a checkpoint has what the specification says, in a real sandbo
     session: session.name,
     id: first.id,
     workspace: { directory: `/vol/parhelia/workspaces/${session.name}`, skipped: [], unstable: [] },
-    versions: { claudeCode: "2.1.330" },
+    versions: { claudeCode: "2.1.330", parhelia: expect.any(String) as string },
   });
   expect(state.windows).toContainEqual({
     name: "build",

@@ -5,7 +5,9 @@ import type { Member, TableRow } from "./archive-format.ts";
 import { encodeTrailer } from "./archive-format.ts";
 import { DIGEST_ALGORITHM } from "./digest.ts";
 import type { Entry } from "./entry.ts";
-import { compress, isCompressible, store } from "./gzip.ts";
+import { FlushAhead } from "./flush-ahead.ts";
+import { compress, isCompressible } from "./gzip.ts";
+import { PackAhead } from "./pack-ahead.ts";
 import type { Snapshot } from "./read-file.ts";
 import { readWhole, SourceFile } from "./read-file.ts";
 import { tarComment, tarHeader, tarPadding } from "./tar.ts";
@@ -27,10 +29,10 @@ class Block {
   readonly buffer = Buffer.allocUnsafe(MEMBER_BYTES + PIECE_BYTES + MAX_HEADER_BYTES);
   length = 0;
   rows: TableRow[] = [];
-  readonly pack: (data: Uint8Array) => Uint8Array;
+  readonly isCompressed: boolean;
 
-  constructor(pack: (data: Uint8Array) => Uint8Array) {
-    this.pack = pack;
+  constructor(isCompressed: boolean) {
+    this.isCompressed = isCompressed;
   }
 
   append(data: Uint8Array): void {
@@ -58,12 +60,15 @@ export class ArchiveWriter {
   #offset = 0;
   readonly #members: Member[] = [];
   readonly #rows: TableRow[] = [];
-  readonly #packed = new Block(compress);
-  readonly #stored = new Block(store);
+  readonly #packed = new Block(true);
+  readonly #stored = new Block(false);
+  readonly #packing = new PackAhead();
+  readonly #flushing: FlushAhead;
 
   /** @param path must not be there yet */
   constructor(path: string) {
     this.#descriptor = openSync(path, "wx", 0o600);
+    this.#flushing = new FlushAhead(path);
   }
 
   /** A directory or a link. Directories come last: what is unpacked into one changes its time. */
@@ -96,6 +101,7 @@ export class ArchiveWriter {
   finish(): CheckpointFile {
     this.#flush(this.#stored);
     this.#flush(this.#packed);
+    this.#writeMembers(true);
     const tableOffset = this.#offset;
     const table = { version: 1, members: this.#members, entries: this.#rows };
     this.#write(compress(tarComment(JSON.stringify(table))));
@@ -107,6 +113,8 @@ export class ArchiveWriter {
 
   /** Lets go of the file, finished or not. */
   close(): void {
+    this.#packing.close();
+    this.#flushing.close();
     closeSync(this.#descriptor);
   }
 
@@ -140,6 +148,7 @@ export class ArchiveWriter {
     const firstRead = readWhole(source.descriptor, first, 0);
     const block = isCompressible(first.subarray(0, firstRead)) ? this.#packed : this.#stored;
     this.#flush(block);
+    this.#writeMembers(true);
     const mark = { offset: this.#offset, hash: this.#hash.copy(), members: this.#members.length };
     const rows = this.#rows.length;
 
@@ -161,6 +170,7 @@ export class ArchiveWriter {
     this.#flush(block);
     const isStable = source.isUnchanged();
     if (isStable || source.looks >= ATTEMPTS) return { snapshot, isStable };
+    this.#writeMembers(true);
     ftruncateSync(this.#descriptor, mark.offset);
     this.#offset = mark.offset;
     this.#hash = mark.hash;
@@ -182,12 +192,19 @@ export class ArchiveWriter {
 
   #flush(block: Block): void {
     if (block.length === 0) return;
-    const member = block.pack(block.buffer.subarray(0, block.length));
-    for (const row of block.rows) row[5] = this.#members.length;
-    this.#members.push([this.#offset, member.length, block.length]);
+    for (const row of block.rows) row[5] = this.#members.length + this.#packing.length;
+    this.#packing.add(block.buffer.subarray(0, block.length), block.isCompressed);
     block.rows = [];
     block.length = 0;
-    this.#write(member);
+    this.#writeMembers(false);
+  }
+
+  #writeMembers(all: boolean): void {
+    for (const { member, rawBytes } of this.#packing.take(all)) {
+      this.#members.push([this.#offset, member.length, rawBytes]);
+      this.#write(member);
+    }
+    this.#flushing.reached(this.#offset);
   }
 
   #write(data: Uint8Array): void {

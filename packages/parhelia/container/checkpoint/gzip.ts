@@ -9,7 +9,7 @@ interface BunGzip {
 const bun = (globalThis as { Bun?: BunGzip }).Bun;
 
 /** Five times as fast as `gzip`, and some 7 % larger (source code, libdeflate). */
-const LEVEL = 3;
+export const LEVEL = 3;
 
 /** For asking whether something can be compressed at all. */
 const PROBE_LEVEL = 1;

@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import manifest from "../../package.json" with { type: "json" };
 import type {
   CheckpointConversations,
   CheckpointReason,
@@ -97,7 +98,7 @@ export function writeCheckpoint(options: CheckpointOptions): Written {
       windows: options.windows,
       environment: options.environment,
       sandbox: options.sandbox,
-      versions: { claudeCode, bun: process.versions["bun"] ?? null },
+      versions: { claudeCode, bun: process.versions["bun"] ?? null, parhelia: manifest.version },
     };
     const remember = (checkpoint: string) => {
       const { fingerprints } = written;

@@ -92,7 +92,11 @@ export interface CheckpointState {
   /** `PARHELIA_SANDBOX` of the sandbox: its parameters, as the host gave them. Null where it gave none. */
   readonly sandbox: Readonly<Record<string, unknown>> | null;
   /** Of what wrote the checkpoint; null where it did not say. */
-  readonly versions: { readonly claudeCode: string | null; readonly bun: string | null };
+  readonly versions: {
+    readonly claudeCode: string | null;
+    readonly bun: string | null;
+    readonly parhelia: string;
+  };
 }
 
 /** A conversation of Claude Code, or a file that belongs to one, by its path below `CLAUDE_CONFIG_DIR`. */
