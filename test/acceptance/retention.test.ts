@@ -30,7 +30,15 @@ beforeAll(async () => {
   ids.push(first, makeUpCheckpoint(content, "ended", 2 * HOUR_MS, { shared: first }));
   ids.push(makeUpCheckpoint(content, running.name, 3 * HOUR_MS));
   ids.push(makeUpCheckpoint(content, running.name, 2 * HOUR_MS));
-  const archive = execFileSync("tar", ["cf", "-", "-C", content, "."]);
+  const archive = execFileSync("tar", [
+    "cf",
+    "-",
+    "--owner=1000",
+    "--group=1000",
+    "-C",
+    content,
+    ".",
+  ]);
   rmSync(content, { recursive: true });
   await running.up();
   await running.asRoot(["tar", "xf", "-", "-C", "/vol/parhelia", "--no-overwrite-dir"], {
