@@ -1,7 +1,10 @@
 import { parhelia } from "../../scripts/quickstart/parhelia-program.ts";
 import { summarise } from "./statistics.ts";
+import { measureTurns } from "./turn.ts";
 
-const SESSION = "bench-checkpoint";
+const SESSION = `bench-checkpoint-${process.pid}`;
+/** Of the workspace: PARHELIA_BENCH_WORKSPACE_MB. The size that the bars are about is 1000. */
+const MEGABYTES = Number(process.env["PARHELIA_BENCH_WORKSPACE_MB"] ?? 200);
 const SPEED_BAR = 3;
 const SIZE_BAR = 1.15;
 const RESTORE_BAR = 1;
@@ -17,24 +20,25 @@ const MEASURED = ["tar", "first", "changed", "unchanged", "untar", "restore"] as
 type Measured = (typeof MEASURED)[number];
 
 /**
- * A Git repository of some 10,000 files and 1 GB, half of them Git's own objects: source code, made of words, and
+ * A Git repository of some 10 files a megabyte, half of them Git's own objects: source code, made of words, and
  * a fifth of content that cannot be compressed.
  */
 const FILL = `
-import os, random, subprocess
+import os, random, subprocess, sys
+megabytes = int(sys.argv[1])
 random.seed(7)
 words = ["".join(random.choices("etaoinshrdlucmfw", k=random.randint(2, 9))) for _ in range(6000)]
 weights = [1 / (rank + 10) for rank in range(len(words))]
 def line():
     return "  " * random.randint(0, 3) + " ".join(random.choices(words, weights, k=9)) + ";"
 lines = [line() for _ in range(60000)]
-for index in range(4500):
+for index in range(megabytes * 9 // 2):
     directory = f"src/part-{index // 100}/module-{index % 7}"
     os.makedirs(directory, exist_ok=True)
     text = "\\n".join(random.choices(lines, k=1600))
     open(f"{directory}/file-{index}.ts", "w").write(text)
 os.makedirs("assets")
-for index in range(500):
+for index in range(megabytes // 2):
     open(f"assets/image-{index}.png", "wb").write(random.randbytes(450_000))
 git = ["git", "-c", "user.name=bench", "-c", "user.email=bench@example.com", "-c", "gc.auto=0"]
 for command in [["init", "-q"], ["add", "."], ["commit", "-qm", "all"]]:
@@ -67,14 +71,14 @@ git diff --quiet --no-index . /vol/parhelia/workspaces/unpacked-2 || { echo "wha
 `;
 
 /**
- * Measures checkpoints of a workspace of 1 GB beside tar, in one sandbox, on the volume's own disk. What it
+ * Measures checkpoints of a workspace beside tar, in one sandbox, on the volume's own disk. What it
  * makes on the volume is removed again.
  */
 export async function measureCheckpoints({ rounds, print }: CheckpointBenchOptions): Promise<void> {
-  await parhelia(["up", SESSION]);
+  await parhelia(["up", SESSION, "--env", "ANTHROPIC_API_KEY=no-key"]);
   try {
     await inSandbox(["sh", "-c", "find . -mindepth 1 -delete"]);
-    await inSandbox(["python3", "-c", FILL]);
+    await inSandbox(["python3", "-c", FILL, String(MEGABYTES)]);
     const what = await inSandbox(["sh", "-c", "find . -type f | wc -l; du -sm . | cut -f1"]);
     const times = Object.fromEntries(MEASURED.map((name) => [name, [] as number[]]));
     let sizes: readonly number[] = [];
@@ -90,10 +94,11 @@ export async function measureCheckpoints({ rounds, print }: CheckpointBenchOptio
     print("");
     print(`checkpoints of ${files} files, ${megabytes} MB, medians of ${rounds}`);
     report(times as Record<Measured, number[]>, sizes, print);
+    await measureTurns(SESSION, rounds, print);
   } finally {
     const remove = `cd / && rm -rf /vol/parhelia/workspaces/unpacked* "$PARHELIA_WORKSPACE" /vol/parhelia/checkpoints/${SESSION}`;
     await inSandbox(["sh", "-c", remove]);
-    await parhelia(["stop", SESSION]);
+    await parhelia(["stop", "--force", SESSION]);
   }
 }
 
