@@ -1,3 +1,4 @@
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
@@ -150,6 +151,34 @@ describe("issue C: parhelia pull where both sides changed", () => {
     expect([filesOf(both), git(both, "status", "--porcelain=v2")]).toEqual(before);
     expect(git(both, "show", "stash@{0}:b")).toBe("theirs\n");
     expect(git(both, "show", "stash@{0}^3:d")).toBe("new\n");
+  });
+
+  test("says what is in the way in Git: a branch, or another Git at work", async () => {
+    await session.output(["git", "commit", "-q", "--allow-empty", "-m", "of the session"]);
+    git(both, "branch", "parhelia");
+    const before = [filesOf(both), git(both, "status", "--porcelain=v2")];
+    const named = await pull();
+    expect([named.exitStatus, named.stderr]).toEqual([
+      2,
+      expect.stringContaining("a branch parhelia is in the way"),
+    ]);
+    expect(named.stderr).toContain(
+      "hint: give it another name, then pull again: git branch --move",
+    );
+    git(both, "branch", "--quiet", "--delete", "parhelia");
+
+    git(both, "checkout", "--quiet", "b");
+    put(both, { ".git/index.lock": "" });
+    const locked = await pull("--apply");
+    expect([locked.exitStatus, locked.stderr]).toEqual([
+      2,
+      expect.stringContaining("another Git is at work"),
+    ]);
+    expect(readFileSync(join(both, ".git/index.lock"), "utf8")).toBe("");
+    rmSync(join(both, ".git/index.lock"));
+    put(both, { b: "mine\n" });
+    expect([filesOf(both), git(both, "status", "--porcelain=v2")]).toEqual(before);
+    await session.output(["git", "reset", "-q", "--soft", "HEAD~1"]);
   });
 
   test("keeps an ignored file that is in the way", async () => {

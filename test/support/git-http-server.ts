@@ -1,8 +1,9 @@
 /**
  * A program that serves the git repositories below a folder over HTTPS, as GitHub does: through
- * `git http-backend`, for whoever knows the token. It runs under Node, and under the Bun of a sandbox.
+ * `git http-backend`: those below `public/` for anyone, the others for whoever knows the token. It runs under Node,
+ * and under the Bun of a sandbox.
  *
- * `git-http-server FOLDER PORT`: the certificate and its key are `FOLDER/server.pem`; the token is the first
+ * `git-http-server FOLDER PORT [ADDRESS]`: the address that it listens on is 127.0.0.1 by default; the certificate and its key are `FOLDER/server.pem`; the token is the first
  * line of standard input. Prints `listening on PORT`; writes one line a request to `FOLDER/requests.log`.
  */
 import { spawn } from "node:child_process";
@@ -11,7 +12,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import { join } from "node:path";
 
-const [folder = "", port = ""] = process.argv.slice(2);
+const [folder = "", port = "", address = "127.0.0.1"] = process.argv.slice(2);
 const token = readFileSync(0, "utf8").trim();
 const pem = readFileSync(join(folder, "server.pem"));
 
@@ -22,9 +23,9 @@ createServer({ cert: pem, key: pem }, (request, response) => {
     join(folder, "requests.log"),
     `${request.method} ${request.headers.host}${request.url} ${status}\n`,
   );
-  if (isKnown) serve(request, response);
+  if (isKnown || request.url?.startsWith("/public/") === true) serve(request, response);
   else response.writeHead(401, { "www-authenticate": 'Basic realm="GitHub"' }).end();
-}).listen(Number(port), "127.0.0.1", () => {
+}).listen(Number(port), address, () => {
   process.stdout.write(`listening on ${port}\n`);
 });
 

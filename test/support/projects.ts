@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll } from "vitest";
 import { filesOf } from "./dirty-repository.ts";
 import type { ParheliaHome } from "./parhelia.ts";
-import type { ProgramResult } from "./run-program.ts";
+import type { ProgramResult, RunningProgram } from "./run-program.ts";
 import { Session } from "./shared-home.ts";
 
 /**
@@ -31,8 +31,13 @@ export class Projects {
 
   /** Runs `parhelia` in a directory, with the home's configuration. */
   run(cwd: string, args: readonly string[]): Promise<ProgramResult> {
+    return this.start(cwd, args).result;
+  }
+
+  /** The same without waiting for its end. */
+  start(cwd: string, args: readonly string[]): RunningProgram {
     const env = { PARHELIA_CONFIG: join(this.#home.project, "parhelia.toml") };
-    return this.#home.run(args, { cwd, env });
+    return this.#home.start(args, { cwd, env });
   }
 
   /** Starts a session in a directory. @returns what `up` said */

@@ -1,5 +1,5 @@
-import { lchownSync, mkdirSync } from "node:fs";
-import { VOLUME_ROOT } from "../../src/volume/layout.ts";
+import { lchownSync, mkdirSync, rmSync } from "node:fs";
+import { incompleteTreeMarker, VOLUME_ROOT } from "../../src/volume/layout.ts";
 import { ownWorkspace } from "./places.ts";
 import { RestoreError, restoreCheckpoint } from "./restore.ts";
 import { writeLog } from "../log.ts";
@@ -20,14 +20,17 @@ export function restoreFirst(from: string, environment: Environment): readonly C
   mkdirSync(SESSION_CLAUDE_DIR, { recursive: true, mode: 0o700 });
   lchownSync(SESSION_CLAUDE_DIR, uid, gid);
   try {
+    const workspace = ownWorkspace(environment.PARHELIA_WORKSPACE);
     const { report, windows } = asUser(SANDBOX_USER, () =>
       restoreCheckpoint({
         volume: VOLUME_ROOT,
         from,
-        workspace: ownWorkspace(environment.PARHELIA_WORKSPACE),
+        workspace,
         claudeDirectory: SESSION_CLAUDE_DIR,
       }),
     );
+    // A project that was cut off on its way is no longer waited for.
+    if (workspace !== null) rmSync(incompleteTreeMarker(workspace), { force: true });
     writeLog(`parhelia-init ${describe(report)}`);
     return windows;
   } catch (error) {

@@ -88,6 +88,8 @@ export interface CloneRequest {
   readonly url: string;
   /** A branch, tag or commit. Null: the repository's own choice. */
   readonly ref: string | null;
+  /** Who commits: what the user's Git has as `user.name` and `user.email`. */
+  readonly identity: readonly (readonly [key: string, value: string])[];
 }
 
 /** A repository of a session, as `send-workspace` offers it. */
@@ -106,7 +108,7 @@ export interface SessionHeader {
   readonly offers: Objects;
 }
 
-/** Instead of it. */
+/** Instead of it: the volume has no project of the session, or not all of it came. */
 export interface NoWorkspace {
-  readonly missing: string;
+  readonly missing: "project" | "part";
 }

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import type { CloneRequest } from "../protocol/workspace.ts";
 
 /** Nobody is there to be asked; a new server's key is taken as it is. */
 const ENVIRONMENT = {
@@ -9,17 +10,17 @@ const ENVIRONMENT = {
 const COMMIT = /^([0-9a-f]{40}|[0-9a-f]{64})$/;
 
 /**
- * Clones a repository with its submodules into an empty directory. Git's progress goes to standard error.
- * @param ref a branch, tag or whole commit id; null: the repository's own choice
+ * Clones a repository with its submodules into an empty directory. Git's progress goes to standard error. A ref that
+ * is a whole commit id is checked out as such; else it is a branch or tag.
  */
 export async function cloneWorkspace(
   directory: string,
-  url: string,
-  ref: string | null,
+  { url, ref, identity }: Omit<CloneRequest, "project">,
 ): Promise<void> {
   const isCommit = ref !== null && COMMIT.test(ref);
   const branch = ref === null || isCommit ? [] : ["--branch", ref];
   await git(directory, ["clone", "--progress", "--recurse-submodules", ...branch, "--", url, "."]);
+  for (const pair of identity) await git(directory, ["config", ...pair]);
   if (!isCommit) return;
   await git(directory, ["checkout", "--quiet", "--detach", ref]);
   await git(directory, ["submodule", "update", "--quiet", "--init", "--recursive"]);

@@ -1,7 +1,16 @@
-import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, linkSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { createHash, randomUUID } from "node:crypto";
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
-import { projectFile, projectRepositoryDir } from "../../src/volume/layout.ts";
+import { projectDir, projectFile, projectRepositoryDir } from "../../src/volume/layout.ts";
 import type { Objects, ProjectRecord, RepositoryState } from "../protocol/workspace.ts";
 import { tipsOf } from "../repository/describe-repository.ts";
 import { objectsIn, receivePack } from "../repository/exchange.ts";
@@ -9,7 +18,8 @@ import { runGit, type GitPlace } from "../repository/run-git.ts";
 
 /**
  * `repository.git` of a project: all that its users brought. Packs have their contents' names and refs those of
- * the commits that they keep: two sandboxes that add to it at once do not meet, and nothing is removed.
+ * the commits that they keep: two sandboxes that add to it at once do not meet, one that is killed leaves no lock,
+ * and nothing is removed.
  */
 export class ProjectStore {
   readonly directory: string;
@@ -21,12 +31,8 @@ export class ProjectStore {
   static async open(project: ProjectRecord, objectFormat: string): Promise<ProjectStore> {
     const store = new ProjectStore(projectRepositoryDir(project.hash));
     const { directory } = store;
-    if (!existsSync(join(directory, "HEAD"))) {
-      mkdirSync(directory, { recursive: true });
-      const init = ["init", "--quiet", "--bare", "--template=", `--object-format=${objectFormat}`];
-      await runGit({ directory }, init);
-    }
-    writeFileSync(projectFile(project.hash), `${JSON.stringify(project, null, 2)}\n`);
+    writeProject(project);
+    if (!existsSync(directory)) await initialize(directory, objectFormat);
     return store;
   }
 
@@ -47,8 +53,12 @@ export class ProjectStore {
     await receivePack(this.place, pack);
     const tips = [...new Set(repositories.flatMap(tipsOf))];
     const prefix = refsFor(repositories);
-    const updates = tips.map((oid) => `update ${prefix}${oid} ${oid}\n`);
-    await runGit(this.place, ["update-ref", "--stdin"], updates.join(""));
+    mkdirSync(join(this.directory, prefix), { recursive: true });
+    for (const oid of tips) {
+      // Not by Git: a lock that it left when it was killed would be in the way for ever.
+      const beside = join(this.directory, `new-${randomUUID()}`);
+      writeWhole(join(this.directory, prefix, oid), `${oid}\n`, beside);
+    }
   }
 
   /** Gives another repository all objects, without a copy where the volume can do so. */
@@ -59,6 +69,34 @@ export class ProjectStore {
     for (const name of readdirSync(from)) {
       if (/^pack-.*\.(pack|idx|rev)$/.test(name)) linkOrCopy(join(from, name), join(to, name));
     }
+  }
+}
+
+/** What is known of the project itself. */
+export function writeProject(project: ProjectRecord): void {
+  mkdirSync(projectDir(project.hash), { recursive: true });
+  const file = projectFile(project.hash);
+  writeWhole(file, `${JSON.stringify(project, null, 2)}\n`, `${file}.${randomUUID()}`);
+}
+
+/** All of a file or nothing, whoever else writes it. */
+function writeWhole(file: string, content: string, beside: string): void {
+  writeFileSync(beside, content);
+  renameSync(beside, file);
+}
+
+/** There as a whole or not at all. */
+async function initialize(directory: string, objectFormat: string): Promise<void> {
+  const beside = `${directory}.${randomUUID()}`;
+  mkdirSync(beside);
+  try {
+    const init = ["init", "--quiet", "--bare", "--template=", `--object-format=${objectFormat}`];
+    await runGit({ directory: beside }, init);
+    renameSync(beside, directory);
+  } catch (error) {
+    rmSync(beside, { recursive: true, force: true });
+    // Another sandbox was first.
+    if (!existsSync(directory)) throw error;
   }
 }
 

@@ -1,16 +1,16 @@
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { projectDir, projectFile } from "../../src/volume/layout.ts";
 import { commitVolume } from "../commit-volume.ts";
 import type { CloneRequest, HeaderAnswer, WorkspaceHeader } from "../protocol/workspace.ts";
 import { LineThenBytes } from "../repository/line-then-bytes.ts";
 import { cloneWorkspace } from "./clone-workspace.ts";
+import { beginFilling, endFilling } from "./incomplete-tree.ts";
 import { makeTree } from "./make-tree.ts";
-import { ProjectStore } from "./project-store.ts";
+import { ProjectStore, writeProject } from "./project-store.ts";
 
 /**
  * `parhelia-container receive-workspace`, as the session's user: takes a project on standard input and makes the
- * session's working tree of it, in PARHELIA_WORKSPACE. With `--clone` it takes the address of one instead. See
- * `protocol/workspace.ts` for what goes to and fro.
+ * session's working tree of it, in PARHELIA_WORKSPACE. With `--clone` it takes the address of one instead. One that
+ * is cut off leaves a tree that counts as incomplete: the next fills it again. See `protocol/workspace.ts` for what
+ * goes to and fro.
  */
 export async function receiveWorkspace([option]: readonly string[]): Promise<void> {
   process.umask(0o022);
@@ -19,12 +19,15 @@ export async function receiveWorkspace([option]: readonly string[]): Promise<voi
     const line = await input.line();
     if (line === undefined) throw new Error("the input ended before all of the header had come");
     const directory = sessionDirectory();
-    if (readdirSync(directory).length > 0) {
+    if (!beginFilling(directory)) {
       answer({ refused: "exists" });
       return;
     }
     if (option === "--clone") await clone(directory, JSON.parse(line) as CloneRequest);
     else await receive(directory, JSON.parse(line) as WorkspaceHeader, input);
+    // All of it is there before it counts as such.
+    commitVolume();
+    endFilling(directory);
     commitVolume();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -44,10 +47,9 @@ async function receive(
   for (const state of repositories) await makeTree(directory, state, objectFormat, store);
 }
 
-async function clone(directory: string, { project, url, ref }: CloneRequest): Promise<void> {
-  mkdirSync(projectDir(project.hash), { recursive: true });
-  writeFileSync(projectFile(project.hash), `${JSON.stringify(project, null, 2)}\n`);
-  await cloneWorkspace(directory, url, ref);
+async function clone(directory: string, { project, ...request }: CloneRequest): Promise<void> {
+  writeProject(project);
+  await cloneWorkspace(directory, request);
 }
 
 function answer(value: HeaderAnswer): void {

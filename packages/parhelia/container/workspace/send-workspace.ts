@@ -14,6 +14,7 @@ import { tipsOf } from "../repository/describe-repository.ts";
 import { LineThenBytes } from "../repository/line-then-bytes.ts";
 import { tryGit } from "../repository/run-git.ts";
 import { takeProject } from "../repository/take-project.ts";
+import { isIncomplete } from "./incomplete-tree.ts";
 
 const PROJECT_DIRECTORY = /^p-[0-9a-f]{16}$/;
 
@@ -26,7 +27,11 @@ export async function sendWorkspace([session = ""]: readonly string[]): Promise<
   try {
     const tree = findTree(session);
     if (tree === undefined) {
-      say({ missing: `the volume has no project of session ${session}` });
+      say({ missing: "project" });
+      return;
+    }
+    if (isIncomplete(tree)) {
+      say({ missing: "part" });
       return;
     }
     await send(tree);
@@ -70,7 +75,7 @@ async function send(tree: string): Promise<void> {
 function findTree(session: string): string | undefined {
   const hashes = readdirSync(WORKSPACES_DIR).filter((name) => PROJECT_DIRECTORY.test(name));
   const trees = hashes.map((hash) => workspaceDir(session, hash));
-  return trees.find((tree) => existsSync(join(tree, ".git")));
+  return trees.find((tree) => isIncomplete(tree) || existsSync(join(tree, ".git")));
 }
 
 function readProject(tree: string): ProjectRecord {

@@ -97,6 +97,11 @@ export function movedTreeDir(tree: string, checkpointId: string): string {
   return `${tree}${MOVED_TREE_INFIX}${checkpointId}`;
 }
 
+/** There, beside a session's working tree, until all of its project is in it. No session has such a name. */
+export function incompleteTreeMarker(tree: string): string {
+  return tree.replace(/[^/]+$/, ".$&.incomplete");
+}
+
 /** What is kept of one project: `p-` and 16 hexadecimal digits name it. */
 export function projectDir(projectHash: string): string {
   return `${WORKSPACES_DIR}/${projectHash}`;

@@ -1,24 +1,10 @@
-import {
-  closeSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  rmdirSync,
-} from "node:fs";
+import { lstatSync, readdirSync, rmSync, rmdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { SNAPSHOT, type SessionRepository } from "../../../container/protocol/workspace.ts";
 import { writeFiles } from "../../../container/repository/checkout.ts";
 import type { Exchange } from "../../../container/repository/exchange.ts";
-import {
-  decode,
-  ended,
-  pathBytes,
-  runGit,
-  startGit,
-  tryGit,
-} from "../../../container/repository/run-git.ts";
+import { decode, pathBytes, runGit, tryGit } from "../../../container/repository/run-git.ts";
+import { IndexLock } from "./index-lock.ts";
 import { fetchObjects, type LocalRepository } from "./local-side.ts";
 import { isLink, partOf, sameTree, treeOf, type Tree } from "./trees.ts";
 
@@ -129,25 +115,45 @@ function filesBelow(workTree: string, path: string): string[] {
   });
 }
 
-/** Does what a plan without conflicts says. */
+/**
+ * Does what a plan without conflicts says. Once more after a failure, it does the rest.
+ * @throws UserError when another Git is at work in the working tree; then nothing is written
+ */
 export async function applyWork(plan: WorkPlan, exchange: Exchange): Promise<void> {
-  const { local, session, writes, removals, takesIndex } = plan;
+  const { local, takesIndex, converted } = plan;
   const { repository, place } = local;
-  // A file that becomes a directory, or the other way round, makes way first.
-  for (const path of removals) remove(repository.workTree, path);
-  if (writes.length > 0) {
-    const tree = `${session.snapshot}:${SNAPSHOT.worktree}`;
-    const objects = join(exchange.directory, "objects");
-    const { workTree, objectFormat } = repository;
-    await writeFiles(objects, objectFormat, tree, workTree, exchange.directory, writes);
+  {
+    using lock = IndexLock.take(repository);
+    await writeWork(plan, exchange);
+    if (takesIndex) await takeIndex(plan, exchange, lock);
   }
-  if (takesIndex) {
-    await fetchObjects(local, exchange, [session.snapshot]);
-    await takeIndex(plan);
-    // Entries without a size: with one that is another machine's, Git would take the file for a changed one.
-    await runGit(place, ["update-index", "-z", "--index-info"], plan.converted.join(""));
-  }
+  // Entries without a size: with one that is another machine's, Git would take the file for a changed one.
+  if (takesIndex) await runGit(place, ["update-index", "-z", "--index-info"], converted.join(""));
   await tryGit({ ...place, env: { GIT_OPTIONAL_LOCKS: "1" } }, ["update-index", "-q", "--refresh"]);
+}
+
+async function writeWork(
+  { local: { repository }, session, writes, removals }: WorkPlan,
+  exchange: Exchange,
+): Promise<void> {
+  const { workTree, objectFormat } = repository;
+  // A file that becomes a directory, or the other way round, makes way first.
+  for (const path of removals) remove(workTree, path);
+  if (writes.length === 0) return;
+  const tree = `${session.snapshot}:${SNAPSHOT.worktree}`;
+  const objects = join(exchange.directory, "objects");
+  await writeFiles(objects, objectFormat, tree, workTree, exchange.directory, writes);
+}
+
+async function takeIndex(
+  { local, session }: WorkPlan,
+  exchange: Exchange,
+  lock: IndexLock,
+): Promise<void> {
+  await fetchObjects(local, exchange, [session.snapshot]);
+  const blob = `${session.snapshot}:${SNAPSHOT.index}`;
+  const isThere = await tryGit(local.place, ["rev-parse", "--verify", "-q", blob]);
+  if (isThere !== undefined) await lock.replaceIndex(local.place, blob);
 }
 
 /** And the directories that are empty then, as Git does. */
@@ -159,25 +165,6 @@ function remove(workTree: string, path: string): void {
     } catch {
       return; // something is in it
     }
-  }
-}
-
-/** Replaces the index as Git itself does: by a file beside it, which is there only once. */
-async function takeIndex({ local, session }: WorkPlan): Promise<void> {
-  const { index } = local.repository.files;
-  const lock = `${index}.lock`;
-  const blob = `${session.snapshot}:${SNAPSHOT.index}`;
-  if ((await tryGit(local.place, ["rev-parse", "--verify", "-q", blob])) === undefined) return;
-  const descriptor = openSync(lock, "wx");
-  const args = ["cat-file", "blob", blob];
-  try {
-    await ended(startGit(local.place, args, ["ignore", descriptor, "pipe"]), args);
-    renameSync(lock, index);
-  } catch (error) {
-    rmSync(lock, { force: true });
-    throw error;
-  } finally {
-    closeSync(descriptor);
   }
 }
 

@@ -118,12 +118,13 @@ async function send(
 async function clone(
   sandbox: Sandbox,
   sessionName: string,
-  { project, url, ref }: Extract<ProjectSource, { kind: "clone" }>,
+  { project, url, ref, identity }: Extract<ProjectSource, { kind: "clone" }>,
 ): Promise<void> {
   const command = await startCommand(sandbox, [CONTAINER_PROGRAM, "receive-workspace", "--clone"]);
   const ended = endOf(command);
   ended.catch(() => undefined); // thrown where it is awaited
-  const request: CloneRequest = { project: { ...project, root: null, host: null }, url, ref };
+  const record = { ...project, root: null, host: null };
+  const request: CloneRequest = { project: record, url, ref, identity };
   const writer = command.stdin.getWriter();
   await writer.write(Buffer.from(`${JSON.stringify(request)}\n`));
   await writer.close();
@@ -164,7 +165,7 @@ async function endOf(command: RunningCommand): Promise<void> {
   if (status === 0) return;
   const lines = stderr.split(/[\r\n]+/).filter(Boolean);
   throw new SystemError(lines.slice(-5).join("\n") || `it ended with status ${status}`, {
-    hint: "the session's tree on the volume is incomplete: start one of another name",
+    hint: "the same command once more brings the project again",
   });
 }
 

@@ -16,6 +16,8 @@ export type ProjectSource =
       readonly url: string;
       /** A branch, tag or commit; null: the repository's own choice. */
       readonly ref: string | null;
+      /** Who commits there: the user's own `user.name` and `user.email`, as far as Git here has them. */
+      readonly identity: readonly (readonly [key: string, value: string])[];
     };
 
 /** What the user says about it. */
@@ -41,7 +43,7 @@ export async function findProject(
     });
   }
   if (noWorkspace) return undefined;
-  if (repo !== undefined) return projectOfAddress(repo);
+  if (repo !== undefined) return { ...projectOfAddress(repo), identity: await identityIn(cwd) };
   if (workspace === undefined && !isInRepository(cwd)) return undefined;
   return projectOfTree(resolve(cwd, workspace ?? "."));
 }
@@ -97,7 +99,19 @@ function isInRepository(directory: string): boolean {
   }
 }
 
-function projectOfAddress(text: string): Extract<ProjectSource, { kind: "clone" }> {
+/** Nothing where there is no Git. */
+async function identityIn(directory: string): Promise<(readonly [string, string])[]> {
+  const pairs: (readonly [string, string])[] = [];
+  for (const key of ["user.name", "user.email"]) {
+    const value = await tryGit({ directory }, ["config", "--get", key]).catch(() => undefined);
+    if (value !== undefined) pairs.push([key, decode(value)]);
+  }
+  return pairs;
+}
+
+function projectOfAddress(
+  text: string,
+): Omit<Extract<ProjectSource, { kind: "clone" }>, "identity"> {
   const [url = "", ...rest] = text.split("#");
   const ref = rest.join("#");
   if (url === "" || url.startsWith("-")) {

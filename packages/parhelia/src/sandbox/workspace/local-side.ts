@@ -3,6 +3,7 @@ import type { Exchange } from "../../../container/repository/exchange.ts";
 import type { Repository } from "../../../container/repository/open-repository.ts";
 import { runGit, tryGit, type GitPlace } from "../../../container/repository/run-git.ts";
 import type { TakenProject } from "../../../container/repository/take-project.ts";
+import { UserError } from "../../errors.ts";
 
 /** One of the user's repositories, as a pull finds it. */
 export interface LocalRepository {
@@ -71,7 +72,21 @@ export async function bringBranch(
       const isForward = (await tryGit(place, ancestry)) !== undefined;
       if (!isForward || checkedOut.has(ref)) continue;
     }
+    await refuseObstacle(place, branch);
     await runGit(place, ["update-ref", "-m", "parhelia pull", ref, commit, current ?? ""]);
     return branch;
+  }
+}
+
+/** Git has no branch below another: none is `parhelia/NAME` where there is one named `parhelia`. */
+async function refuseObstacle(place: GitPlace, branch: string): Promise<void> {
+  const parts = branch.split("/");
+  for (let length = 1; length < parts.length; length++) {
+    const outer = parts.slice(0, length).join("/");
+    const ref = ["show-ref", "--verify", "--quiet", `refs/heads/${outer}`];
+    if ((await tryGit(place, ref)) === undefined) continue;
+    throw new UserError(`a branch ${outer} is in the way of the branch ${branch}`, {
+      hint: `give it another name, then pull again: git branch --move ${outer} NAME`,
+    });
   }
 }

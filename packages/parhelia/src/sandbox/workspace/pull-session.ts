@@ -3,8 +3,9 @@ import { hostname } from "node:os";
 import type { Objects, SessionRepository } from "../../../container/protocol/workspace.ts";
 import { SNAPSHOT } from "../../../container/protocol/workspace.ts";
 import { existing, objectsIn, type Exchange } from "../../../container/repository/exchange.ts";
+import { GitFailure } from "../../../container/repository/run-git.ts";
 import { takeProject, type TakenProject } from "../../../container/repository/take-project.ts";
-import { UserError } from "../../errors.ts";
+import { SystemError, UserError } from "../../errors.ts";
 import { applyWork, planWork, shown, type WorkPlan } from "./apply-work.ts";
 import { projectOfTree } from "./find-project.ts";
 import {
@@ -63,9 +64,26 @@ export interface PullResult {
  * Brings a session's commits back as branches and its uncommitted work as stash entries, or, when asked to, into
  * the working tree: all of it or, where a file was changed on both sides, nothing. The user's own changes stay.
  *
- * @throws UserError when the session has no project, or the user's repository is not found
+ * @throws UserError when the user's repository is not found, or something in it is in the way
+ * @throws SystemError when Git, or the file system, fails: what has come stays, and the same once more does the rest
  */
 export async function pullSession(
+  source: SessionSource,
+  options: PullOptions,
+): Promise<PullResult> {
+  try {
+    return await pull(source, options);
+  } catch (error) {
+    const isFull = (error as NodeJS.ErrnoException).code === "ENOSPC";
+    if (!(error instanceof GitFailure) && !isFull) throw error;
+    throw new SystemError(`the session's work could not be brought: ${(error as Error).message}`, {
+      hint: "mend that, then pull again: nothing is lost, and what has come already stays",
+      cause: error,
+    });
+  }
+}
+
+async function pull(
   source: SessionSource,
   { sessionName, cwd, workspace, apply }: PullOptions,
 ): Promise<PullResult> {

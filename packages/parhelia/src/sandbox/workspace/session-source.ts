@@ -82,11 +82,7 @@ async function openSource(
   const line = await output.line();
   if (line === undefined) throw explain(await ended);
   const header = JSON.parse(line) as SessionHeader | NoWorkspace;
-  if ("missing" in header) {
-    throw new UserError(header.missing, {
-      hint: "only a session that was started on a project has something to pull",
-    });
-  }
+  if ("missing" in header) throw missing(header, sessionName);
   return {
     header,
     sendTo: async (exchange, has) => {
@@ -98,6 +94,16 @@ async function openSource(
       if (received.status === "rejected") throw received.reason;
     },
   };
+}
+
+function missing({ missing: what }: NoWorkspace, sessionName: string): UserError {
+  return what === "project"
+    ? new UserError(`the volume has no project of session ${sessionName}`, {
+        hint: "only a session that was started on a project has something to pull",
+      })
+    : new UserError(`not all of the project of session ${sessionName} has come to the volume`, {
+        hint: `parhelia stop ${sessionName}, then parhelia up ${sessionName} brings it again`,
+      });
 }
 
 /** Without init there is no session's environment: only who the user is. */
