@@ -100,7 +100,7 @@ describe("issue C: parhelia up --repo", () => {
     const again = await clone("plain", PUBLIC);
     expect([again.exitStatus, again.stderr]).toEqual([
       2,
-      expect.stringContaining(`parhelia pull ${session.name}`),
+      expect.stringContaining(`parhelia resume ${session.name}`),
     ]);
   });
 

@@ -102,7 +102,7 @@ function missing({ missing: what }: NoWorkspace, sessionName: string): UserError
         hint: "only a session that was started on a project has something to pull",
       })
     : new UserError(`not all of the project of session ${sessionName} has come to the volume`, {
-        hint: `parhelia stop ${sessionName}, then parhelia up ${sessionName} brings it again`,
+        hint: `parhelia stop ${sessionName}, then parhelia up ${sessionName} --new brings it again`,
       });
 }
 
