@@ -108,7 +108,7 @@ describe("parhelia local", () => {
   });
 
   test("what was on the volume is there for the next sandbox", async () => {
-    await session.up();
+    await session.resume();
     expect(await session.output(["cat", "file"])).toBe("work");
     await home.succeed(["local", "stop"]);
   });
