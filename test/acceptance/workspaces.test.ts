@@ -120,7 +120,11 @@ describe("issue C: two sessions on one project", () => {
 
   test("and a session's tree of before is never written over", async () => {
     await two.stop();
-    const again = await projects.run(shared, ["up", two.name]);
+    const plain = await projects.run(shared, ["up", two.name]);
+    expect(plain.exitStatus).toBe(2);
+    expect(plain.stderr).toContain(`parhelia resume ${two.name}`);
+    // Not even when it is to begin anew: the checkpoint stays, and so does the tree.
+    const again = await projects.run(shared, ["up", two.name, "--new"]);
     expect(again.exitStatus).toBe(2);
     expect(again.stderr).toContain(
       `session ${two.name} has a working tree of before on the volume`,
