@@ -37,6 +37,7 @@ type Ran = { readonly ranBy: "function" | "sandbox" };
 async function writeServers(mcpServers: object): Promise<void> {
   const text = JSON.stringify({ mcpServers });
   await writer.asRoot(["sh", "-c", `cat > ${CONFIG}`], { stdin: text });
+  await writer.commit(); // the task runs in another sandbox
 }
 
 /** The result of `batch TASK --json`, whatever its status, with the standard error. */
