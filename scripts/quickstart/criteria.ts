@@ -38,7 +38,8 @@ export async function showWhatStays(report: Report): Promise<string> {
   const value = randomBytes(24).toString("hex");
   await parhelia(["secret", "set", SECRET_NAME, SECRET_KEY], { stdin: `${value}\n` });
   try {
-    const up = ["up", CHECK, "--timing"];
+    // Of no project, and anew each time: the checkpoint that `stop` takes is not what is shown here.
+    const up = ["up", CHECK, "--new", "--no-workspace", "--timing"];
     await endIfRunning(CHECK);
     await withSecret(up);
     const file = `/vol/parhelia/workspaces/quickstart-${randomBytes(4).toString("hex")}.txt`;
