@@ -26,7 +26,7 @@ const REMINDER = [
   "Two lines",
   "about Contents of (nothing).",
   "",
-  "Contents of /work/CLAUDE.md (project instructions, checked into the codebase):",
+  "Contents of /project/CLAUDE.md (project instructions, checked into the codebase):",
   "",
   "One.",
   "</system-reminder>",
@@ -48,7 +48,7 @@ test("a view has what the first event says, and the memory of the first request"
   expect(view?.memoryFiles).toEqual(
     new Map([
       ["/home/jörg m/.claude/CLAUDE.md", "Two lines\nabout Contents of (nothing)."],
-      ["/work/CLAUDE.md", "One."],
+      ["/project/CLAUDE.md", "One."],
     ]),
   );
 });
