@@ -30,7 +30,7 @@ export const networkSection = z
       .optional()
       .meta({
         description:
-          "The only domains that a session's sandbox may reach, over TLS on port 443. `*.x` stands for x and all below it. Claude Code itself needs `api.anthropic.com`. Modal enforces it; the emulator refuses to start such a sandbox.",
+          "The only domains that a session's sandbox may reach, over TLS on port 443. `*.x` stands for x and all below it. Claude Code itself needs `api.anthropic.com`. Modal enforces it; on this machine such a session is refused.",
         unset: "no restriction",
         example: '["api.anthropic.com", "*.github.com"]',
       }),
@@ -40,7 +40,7 @@ export const networkSection = z
       .optional()
       .meta({
         description:
-          "The only networks that a session's sandbox may reach, besides `allow_domains`. The emulator refuses to start such a sandbox.",
+          "The only networks that a session's sandbox may reach, besides `allow_domains`. On this machine such a session is refused.",
         unset: "no restriction",
         example: '["10.0.0.0/8"]',
       }),

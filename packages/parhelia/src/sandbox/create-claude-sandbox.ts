@@ -11,6 +11,7 @@ import { ensureImage } from "./image.ts";
 import { thisOwner } from "./orphans.ts";
 import { PhaseTimer, type Phase } from "./phases.ts";
 import { checkGpu } from "./check-gpu.ts";
+import { checkNetwork } from "./check-network.ts";
 import { DEFAULT_SECRETS, imageRequest, type ClaudeSandboxOptions } from "./sandbox-options.ts";
 import { explainStart, sessionVariables } from "./session-variables.ts";
 import { untilAborted } from "./until-aborted.ts";
@@ -46,7 +47,7 @@ const MAX_TIMEOUT_HOURS = 24;
  * (SPEC-01.01, SPEC-01.13). With a published image that takes four sequential round trips.
  *
  * @throws UserError for a name that runs already, a missing secret, a value out of range, a GPU where there
- * is none
+ * is none, a limit on the network that would not be enforced
  * @throws SystemError when the image cannot be built or an init step fails; nothing is left running
  */
 export async function createClaudeSandbox(options: ClaudeSandboxOptions): Promise<ClaudeSandbox> {
@@ -54,6 +55,7 @@ export async function createClaudeSandbox(options: ClaudeSandboxOptions): Promis
   const timeoutMs = checkTimeout(options.timeoutHours ?? MAX_TIMEOUT_HOURS);
   const target = options.target ?? "local";
   const timer = new PhaseTimer();
+  checkNetwork(target, options);
   const gpu = options.gpu === undefined ? undefined : await checkGpu(target, options.gpu);
   const variant = chooseVariant(gpu);
 
