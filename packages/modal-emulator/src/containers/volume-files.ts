@@ -6,7 +6,7 @@ import type { EmulatorContext } from "../context.ts";
 import type { VolumeRecord } from "../state/records.ts";
 import { obtainImage } from "./base-image.ts";
 import { BuildLog } from "./build-log.ts";
-import { engineStatus, ignoreStatus, withEngine } from "./engine-errors.ts";
+import { ignoreStatus, withEngine } from "./engine-errors.ts";
 import { STAGE } from "./keeper-scripts.ts";
 import { labels } from "./labels.ts";
 import { statPath, type PathKind, type PathStat } from "./path-stat.ts";
@@ -31,6 +31,8 @@ export interface VolumeEntry {
  */
 export class VolumeFiles {
   readonly #context: EmulatorContext;
+  /** What makes a volume's container just now, by the volume's identifier. */
+  readonly #creations = new Map<string, Promise<void>>();
 
   constructor(context: EmulatorContext) {
     this.#context = context;
@@ -43,7 +45,8 @@ export class VolumeFiles {
       const found = await look();
       if (found !== undefined) return found;
       // Nothing there, or no container yet: an answer without a body does not say which.
-      return (await this.#createContainer(docker, volume)) ? look() : undefined;
+      await this.#containerOf(docker, volume);
+      return look();
     });
   }
 
@@ -147,26 +150,31 @@ export class VolumeFiles {
     }
   }
 
-  /** @returns whether it was created just now */
-  async #createContainer(docker: Docker, volume: VolumeRecord): Promise<boolean> {
+  /** Sees to it that the volume has its container; who asks meanwhile waits for the same one. */
+  #containerOf(docker: Docker, volume: VolumeRecord): Promise<void> {
+    const running = this.#creations.get(volume.id);
+    if (running !== undefined) return running;
+    const creation = this.#createContainer(docker, volume).finally(() =>
+      this.#creations.delete(volume.id),
+    );
+    this.#creations.set(volume.id, creation);
+    return creation;
+  }
+
+  async #createContainer(docker: Docker, volume: VolumeRecord): Promise<void> {
     const { instance } = this.#context.store.credentials;
     const [image] = await Promise.all([
       obtainImage(docker, "scratch", { refresh: false, log: new BuildLog() }),
       docker.createVolume({ Name: volume.engineVolume, Labels: labels(instance, "volume") }),
     ]);
-    try {
-      await docker.createContainer({
-        name: this.#name(volume),
-        Image: image,
-        Cmd: ["never started"],
-        Labels: labels(instance, "helper"),
-        HostConfig: { Mounts: [mount(volume)] },
-      });
-      return true;
-    } catch (error) {
-      if (engineStatus(error) === 409) return false;
-      throw error;
-    }
+    const creation = docker.createContainer({
+      name: this.#name(volume),
+      Image: image,
+      Cmd: ["never started"],
+      Labels: labels(instance, "helper"),
+      HostConfig: { Mounts: [mount(volume)] },
+    });
+    await ignoreStatus([409], creation); // it was there, and the path is not
   }
 
   #withEngine<T>(action: (docker: Docker) => Promise<T>): Promise<T> {

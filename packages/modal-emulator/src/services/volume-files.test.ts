@@ -174,7 +174,16 @@ describe("removing from a volume", () => {
 describe("the container that reads a volume", () => {
   test("carries this emulator's label, never runs, and does not keep the volume", async () => {
     const id = await volumeWith("to be removed", "echo 1 >/data/one");
-    await client.cpClient.volumeGetFile2({ volumeId: id, path: "one" });
+    const asked = ["one", "one", "two", "one"].map((path) =>
+      client.cpClient.volumeGetFile2({ volumeId: id, path }),
+    );
+    // All at once, before there is a container: each gets its own right answer.
+    expect((await Promise.allSettled(asked)).map(({ status }) => status)).toEqual([
+      "fulfilled",
+      "fulfilled",
+      "rejected",
+      "fulfilled",
+    ]);
     const of = async () =>
       (await emulator.containers()).filter(({ Names }) => Names[0]?.endsWith(`files-${id}`));
     expect(await of()).toMatchObject([{ State: "created" }]);
