@@ -17,6 +17,8 @@ export default defineConfig({
             "test/repository/**/*.test.ts",
             "test/support/**/*.test.ts",
           ],
+          // Most of them wait for the engine or a program: two at a time also where there are two cores.
+          maxWorkers: 2,
           testTimeout: MINUTE_MS,
           hookTimeout: 2 * MINUTE_MS,
         },
