@@ -1,6 +1,5 @@
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { App, Image } from "modal";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type {
   HealthResult,
@@ -9,6 +8,8 @@ import type {
 import { connect, runBatchTask } from "../../packages/parhelia/src/index.ts";
 import { ROOT } from "../repository/tree.ts";
 import { bundleMcpServer } from "../support/bundle-mcp-server.ts";
+import { sandboxContainers } from "../support/engine-things.ts";
+import { eventually } from "../support/eventually.ts";
 import { randomSecret } from "../support/leaks.ts";
 import { MCP_SERVER_PATH, stdio } from "../support/mcp-session.ts";
 import { connectSdk } from "../support/sdk.ts";
@@ -16,6 +17,12 @@ import { Session, useOwnHome, publishImage } from "../support/shared-home.ts";
 
 const CONFIG = "/vol/parhelia/config/claude/mcp_config.json";
 const LIMIT_S = 3;
+
+/** A server that never answers keeps health busy for as long as its deadline allows. */
+const HANGING = { command: "sleep", args: ["4321"], timeoutMs: 60_000 };
+
+/** No Function can be named after this volume. */
+const WITHOUT_FUNCTION = "no.function";
 
 const secret = randomSecret();
 const home = useOwnHome(); // others would call the Function that is deployed here
@@ -45,6 +52,9 @@ async function batch(task: string) {
   const run = await home.run(["batch", task, "--json"]);
   return { ...run, result: JSON.parse(run.stdout) as unknown };
 }
+
+/** Every request that the home's emulator was asked. */
+const requests = () => readFileSync(join(home.stateDirectory, "requests.log"), "utf8");
 
 /** Names and kinds of a value's parts, without what they hold. */
 function shapeOf(value: unknown): unknown {
@@ -92,8 +102,7 @@ describe("D10: batch tasks", () => {
     expect(health).toMatchObject({ ok: true, ranBy: "function" });
     expect(metrics.ranBy).toBe("function");
     expect(shapeOf(results["function"])).toEqual(shapeOf(results["sandbox"]));
-    const log = readFileSync(join(home.stateDirectory, "requests.log"), "utf8");
-    expect(log).toContain("/modal.client.ModalClient/FunctionMap");
+    expect(requests()).toContain("/modal.client.ModalClient/FunctionMap");
     const sandboxes = (await home.json(["ls"])) as { name: string }[];
     expect(sandboxes.map((sandbox) => sandbox.name)).toEqual([writer.name]);
   });
@@ -135,10 +144,34 @@ describe("D10: batch tasks", () => {
     });
   });
 
+  test("one that is interrupted is ended where it runs: the Function's call, and the sandbox", async () => {
+    const other = join(home.directory, "interrupted.toml");
+    writeFileSync(other, `[image]\npip = []\n[volume]\nname = "${WITHOUT_FUNCTION}"\n`);
+    await writeServers({ hanging: HANGING });
+    await fillVolume({ hanging: HANGING });
+    const before = new Set((await sandboxContainers(home)).keys());
+    const others = async () => {
+      const all = [...(await sandboxContainers(home))].filter(([id]) => !before.has(id));
+      return all.filter(([, { State }]) => State === "running");
+    };
+    for (const flags of [[], ["--config", other]]) {
+      const running = home.start([...flags, "batch", "health"]);
+      const isRunning = async () => ((await others()).length > 0 ? true : undefined);
+      await eventually("the task's container", 30_000, isRunning);
+      running.signal("SIGINT");
+      const { exitStatus, stdout, stderr } = await running.result;
+      expect([exitStatus, stdout]).toEqual([130, ""]);
+      expect(stderr).toContain("interrupted");
+      // Of itself it would take a minute.
+      const hasEnded = async () => ((await others()).length === 0 ? true : undefined);
+      await eventually("the end of the task's container", 20_000, hasEnded);
+    }
+    expect(requests()).toContain("/modal.client.ModalClient/FunctionCallCancel");
+    await writeServers({ good: stdio("one") });
+  });
+
   test("one that takes too long ends with status 1 and says so", async () => {
-    // A server that never answers keeps health busy for as long as its deadline allows.
-    const hanging = { command: "sleep", args: ["4321"], timeoutMs: 60_000 };
-    await writeServers({ hanging });
+    await writeServers({ hanging: HANGING });
     await shortenFunction();
     const { exitStatus, stdout, stderr, durationMs } = await home.run(["batch", "health"]);
     expect(exitStatus).toBe(1);
@@ -154,15 +187,8 @@ describe("D10: batch tasks", () => {
     try {
       const app = await connection.client.apps.fromName("parhelia");
       const image = await connection.client.images.fromName("parhelia-cpu");
-      // No Function can be named after this volume.
-      const place = {
-        app,
-        image,
-        volumeName: "no.function",
-        secrets: [],
-        timeoutMs: LIMIT_S * 1000,
-      };
-      await fillVolume(connection, place, { hanging });
+      const limits = { secrets: [], timeoutMs: LIMIT_S * 1000 };
+      const place = { app, image, volumeName: WITHOUT_FUNCTION, ...limits };
       await expect(runBatchTask(connection, place, { task: "health" })).rejects.toThrow(
         `the batch task health took too long and was ended: it reached its timeout of ${LIMIT_S} s`,
       );
@@ -172,19 +198,24 @@ describe("D10: batch tasks", () => {
     await writeServers({ good: stdio("one") });
   });
 
-  async function fillVolume(
-    { client }: Awaited<ReturnType<typeof connect>>,
-    { app, image, volumeName }: { app: App; image: Image; volumeName: string },
-    mcpServers: object,
-  ): Promise<void> {
-    const volume = await client.volumes.fromName(volumeName, { createIfMissing: true, version: 2 });
-    const write = `mkdir -p $(dirname ${CONFIG}) /vol/parhelia/workspaces && echo "$SERVERS" > ${CONFIG}`;
-    const sandbox = await client.sandboxes.create(app, image, {
-      command: ["sh", "-c", write],
-      env: { SERVERS: JSON.stringify({ mcpServers }) },
-      volumes: { "/vol/parhelia": volume },
-    });
-    expect(await sandbox.wait()).toBe(0);
+  /** The volume that has no Function gets a configuration of MCP servers. */
+  async function fillVolume(mcpServers: object): Promise<void> {
+    const client = await connectSdk(home);
+    try {
+      const app = await client.apps.fromName("parhelia");
+      const image = await client.images.fromName("parhelia-cpu");
+      const write = `mkdir -p $(dirname ${CONFIG}) /vol/parhelia/workspaces && echo "$SERVERS" > ${CONFIG}`;
+      const options = { createIfMissing: true, version: 2 } as const;
+      const volume = await client.volumes.fromName(WITHOUT_FUNCTION, options);
+      const sandbox = await client.sandboxes.create(app, image, {
+        command: ["sh", "-c", write],
+        env: { SERVERS: JSON.stringify({ mcpServers }) },
+        volumes: { "/vol/parhelia": volume },
+      });
+      expect(await sandbox.wait()).toBe(0);
+    } finally {
+      client.close();
+    }
   }
 
   test("on Modal, deploy hands what is configured to Modal's own client", async () => {

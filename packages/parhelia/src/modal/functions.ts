@@ -1,5 +1,5 @@
 import { FunctionTimeoutError, NotFoundError, RemoteError, type Function_ } from "modal";
-import type { App, Image, Secret, Volume } from "modal";
+import type { App, FunctionCall, Image, Secret, Volume } from "modal";
 import type { Connection } from "./connection.ts";
 
 export type { Function_ };
@@ -44,10 +44,23 @@ export async function findFunction(
   }
 }
 
-/** Calls a Function with one argument, and waits for what it returns. */
-export async function callFunction(called: Function_, argument: unknown): Promise<CallOutcome> {
+/** A call of a Function, under way. */
+export interface StartedCall {
+  /** Waits for what it returns. */
+  outcome(): Promise<CallOutcome>;
+  /** Ends it where it runs. */
+  cancel(): Promise<void>;
+}
+
+/** Calls a Function with one argument. @returns once it is accepted */
+export async function startCall(called: Function_, argument: unknown): Promise<StartedCall> {
+  const call = await called.spawn([argument]);
+  return { outcome: () => outcomeOf(call), cancel: () => call.cancel() };
+}
+
+async function outcomeOf(call: FunctionCall): Promise<CallOutcome> {
   try {
-    return { kind: "returned", value: await called.remote([argument]) };
+    return { kind: "returned", value: await call.get() };
   } catch (error) {
     if (error instanceof FunctionTimeoutError) return { kind: "timeout", reason: reasonOf(error) };
     if (error instanceof RemoteError) return { kind: "failed", reason: reasonOf(error) };

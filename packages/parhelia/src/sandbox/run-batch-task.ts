@@ -3,7 +3,7 @@ import { BATCH_FUNCTION, BATCH_TIMEOUT_MS } from "../../container/protocol/batch
 import { CONTAINER_PROGRAM } from "../../container/protocol/paths.ts";
 import { SystemError } from "../errors.ts";
 import type { Connection } from "../modal/connection.ts";
-import { callFunction, findFunction, type CallOutcome } from "../modal/functions.ts";
+import { findFunction, startCall, type CallOutcome, type Function_ } from "../modal/functions.ts";
 import type { App, Image, Sandbox, Secret } from "../modal/sandboxes.ts";
 import { VOLUME_ROOT } from "../volume/layout.ts";
 import { reloadSessions, type SyncedSession } from "./sync-sessions.ts";
@@ -58,6 +58,7 @@ export function batchFunctionName(volumeName = DEFAULT_VOLUME): string | undefin
  * `parhelia deploy` deployed, or, where it is not there, in a sandbox of its own that lives for as long as a call
  * of the Function may take, 300 s. No session is in its way.
  *
+ * @param signal ends the task, too
  * @throws SystemError when it takes longer, or ends without a result; the signal's reason
  */
 export async function runBatchTask<Task extends BatchTask>(
@@ -68,10 +69,11 @@ export async function runBatchTask<Task extends BatchTask>(
 ): Promise<BatchRun<Task>> {
   const name = batchFunctionName(place.volumeName);
   const deployed = name === undefined ? undefined : await findFunction(connection, name);
+  signal?.throwIfAborted();
   const outcome =
     deployed === undefined
       ? await runInSandbox(connection, place, task, signal)
-      : await untilAborted(signal, callFunction(deployed, task));
+      : await runByFunction(deployed, task, signal);
   const result = resultOf(task, outcome);
   const sessions = CHANGING.has(task.task) ? await reloadSessions(connection, place.app, []) : [];
   return { result, ranBy: deployed === undefined ? "sandbox" : "function", sessions };
@@ -92,6 +94,21 @@ function resultOf<Task extends BatchTask>({ task }: Task, outcome: CallOutcome):
       throw new SystemError(`the batch task ${task} ended without a result: ${outcome.reason}`, {
         hint: "if the image is an old one: `parhelia image build`, and `parhelia deploy` where a Function is deployed; then try again",
       });
+  }
+}
+
+async function runByFunction(
+  deployed: Function_,
+  task: BatchTask,
+  signal: AbortSignal | undefined,
+): Promise<CallOutcome> {
+  const call = await startCall(deployed, task);
+  try {
+    return await untilAborted(signal, call.outcome());
+  } catch (error) {
+    // Nobody waits for it any more; what cannot be cancelled ends at the Function's own limit.
+    await call.cancel().catch(() => undefined);
+    throw error;
   }
 }
 
