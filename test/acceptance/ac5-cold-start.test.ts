@@ -2,7 +2,8 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { countRoundTrips } from "../bench/round-trips.ts";
-import { Session, useSharedHome, type StartedSession } from "../support/shared-home.ts";
+import type { StartedSession } from "../support/session.ts";
+import { Session, useSharedHome } from "../support/shared-home.ts";
 
 const STARTS = 5;
 const TARGET_MS = 5_000;

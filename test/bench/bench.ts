@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: what Parhelia adds to the engine, measured side by side in one run. It measures in the
- * user's own state directory, on target `local`, with a session of its own; it never fails by a clock.
+ * user's own state directory, on target `local`, with a session of its own; it never fails by a clock. The part
+ * in which sandboxes are killed has a home of its own.
  */
 import { join, resolve } from "node:path";
 import { findEngine } from "modal-emulator/admin";
@@ -8,6 +9,7 @@ import { PARHELIA, parhelia } from "../../scripts/quickstart/parhelia-program.ts
 import { runProgram } from "../support/run-program.ts";
 import { measureCheckpoints } from "./checkpoint.ts";
 import { findEngineClient } from "./engine-client.ts";
+import { measureRecovery } from "./recovery.ts";
 import { countRoundTrips, type RoundTrip } from "./round-trips.ts";
 import { summarise, timed } from "./statistics.ts";
 import { measureSync } from "./sync.ts";
@@ -66,6 +68,7 @@ async function main(): Promise<void> {
   printRoundTrips(await roundTripsOfUp(stateDirectory));
   await measureSync({ engine, image, stateDirectory, rounds: SYNC_ROUNDS, print });
   await measureCheckpoints({ rounds: CHECKPOINT_ROUNDS, print });
+  await measureRecovery({ print });
 }
 
 function measured(label: string, action: () => Promise<unknown>): Measured {

@@ -9,7 +9,7 @@ import {
   type RecordedRequest,
   type ScriptedMessagesApi,
 } from "./scripted-messages-api.ts";
-import type { Session } from "./shared-home.ts";
+import type { Session } from "./session.ts";
 
 /** More than any test waits for. */
 const ROUNDS = 2_000;

@@ -5,6 +5,9 @@ import { CONTAINER_BUNDLE, MCP_LAUNCHER_BUNDLE, SANDBOX_USER } from "../protocol
 const OUR_BUNDLES: readonly string[] = [CONTAINER_BUNDLE, MCP_LAUNCHER_BUNDLE];
 const OUR_SCRIPTS = "/usr/local/bin/parhelia-";
 
+/** parhelia-exec becomes it, and it the program, as the user already for a moment. */
+const SETPRIV = "/usr/bin/setpriv";
+
 /** Where in a command line the program stands: after Bun and what it is told. */
 const PROGRAM_WORDS = 6;
 
@@ -64,7 +67,9 @@ function usersProcesses(): number[] {
 function look(pid: number): Process | undefined {
   try {
     if (statSync(`/proc/${pid}`).uid !== SANDBOX_USER.uid) return undefined;
-    const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(0, PROGRAM_WORDS);
+    const all = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+    const programAt = all[0] === SETPRIV ? all.indexOf("--") + 1 : 0;
+    const words = all.slice(programAt, programAt + PROGRAM_WORDS);
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     const end = stat.lastIndexOf(")");
     const isHelper =
