@@ -62,6 +62,8 @@ describe("SPEC-01.AC5, SPEC-01.15, SPEC-01.05: a start of the cpu variant", () =
     expect(rounds.length).toBeLessThanOrEqual(4);
     expect(rounds.flat().some((method) => method.endsWith("/SandboxCreateV2"))).toBe(true);
     expect(rounds.flat().some((method) => method.endsWith("/SandboxWaitUntilReady"))).toBe(true);
+    // How many sessions run is asked beside the rest.
+    expect(rounds.flat().filter((method) => method.endsWith("/SandboxListV2"))).toHaveLength(1);
   });
 
   test("builds nothing: its image is published, its layers are cached", async () => {

@@ -2,7 +2,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { RunningSession } from "../../packages/parhelia/src/sandbox/list-sessions.ts";
 import { sandboxEnd } from "../support/editing-claude.ts";
+import { eventually } from "../support/eventually.ts";
 import { randomSecret } from "../support/leaks.ts";
 import { say, startScriptedMessagesApi } from "../support/scripted-messages-api.ts";
 import { Session, useSharedHome } from "../support/shared-home.ts";
@@ -20,11 +22,21 @@ beforeAll(async () => {
 });
 afterAll(() => home.succeed(["secret", "rm", "anthropic-api-key"]));
 
+/** As `parhelia ls` shows it. */
+async function idleMs({ name }: Session): Promise<number | null | undefined> {
+  const sessions = (await home.json(["ls"])) as RunningSession[];
+  return sessions.find((session) => session.name === name)?.idleMs;
+}
+
 describe(`a session in which nothing happens for ${IDLE_S} s`, () => {
   test("is saved and ended", async () => {
     const session = new Session(home, "idle", flags);
     const { sandboxId } = await session.up();
     await session.output(["sh", "-c", "echo work > file"]);
+    // To be asked is no activity: the time goes on, and the session ends.
+    await eventually("ls shows that it is idle", 60_000, async () => {
+      return ((await idleMs(session)) ?? 0) >= (IDLE_S / 4) * 1_000 || undefined;
+    });
     await sandboxEnd(home, sandboxId, 60_000);
     expect((await session.checkpoints())[0]).toMatchObject({ reason: "idle", status: "kept" });
     const { stdout } = await session.command("logs");
@@ -40,7 +52,10 @@ describe(`a session in which nothing happens for ${IDLE_S} s`, () => {
       const env = { ANTHROPIC_BASE_URL: api.url };
       const run = await home.run([...flags, "run", session.name, "wait"], { env });
       expect(run, run.stderr).toMatchObject({ exitStatus: 0, stdout: "late\n" });
-      await session.output(["sleep", String(IDLE_S * 2)]);
+      const sleeping = session.output(["sleep", String(IDLE_S * 2)]);
+      await sleep((IDLE_S / 2) * 1_000);
+      expect(await idleMs(session)).toBe(0);
+      await sleeping;
       expect(await session.output(["echo", "still here"])).toBe("still here");
     } finally {
       await api.close();

@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ServerError, Status } from "nice-grpc";
 import { afterAll, beforeEach, afterEach, describe, expect, test } from "vitest";
 import { ParheliaHome } from "../support/parhelia.ts";
 import { RecordingModal } from "../support/recording-modal.ts";
@@ -175,5 +176,48 @@ describe("what reaches Modal: region, egress and keys of the cpu variant", () =>
       /parhelia\.toml:2: secrets\.inject does not go together with \[network\]/,
     );
     expect(modal.requests).toEqual([]);
+  });
+});
+
+describe("what reaches Modal: how many sessions run already", () => {
+  const start = () => {
+    writeFileSync(join(home.project, "parhelia.toml"), "");
+    const env = { ...modal.env, PARHELIA_MAX_SANDBOXES: "1" };
+    return home.run(["--target", "modal", "up", "work"], { env });
+  };
+  const running = {
+    id: "sb-1",
+    name: "before",
+    createdAt: Date.now() / 1_000 - 60,
+    timeoutSecs: 3_600,
+    tags: [{ tagName: "parhelia-session", tagValue: "before" }],
+  };
+
+  test("is asked once, for this owner's, and another App's do not count", async () => {
+    modal.answers["sandboxListV2"] = () => ({
+      sandboxes: [
+        { ...running, appId: "app-another" },
+        { ...running, appId: "app-parhelia", tags: [{ tagName: "parhelia-task", tagValue: "t" }] },
+      ],
+    });
+    const { exitStatus, stderr } = await start();
+    expect(exitStatus, stderr).toBe(0);
+    expect(modal.only("sandboxListV2")).toMatchObject({
+      appId: "",
+      includeFinished: false,
+      tags: [{ tagName: "parhelia-owner", tagValue: expect.stringMatching(/.@./) as string }],
+    });
+  });
+
+  test("is asked of the App where Modal wants to know which, and nothing is created above the limit", async () => {
+    modal.answers["sandboxListV2"] = ({ appId }) => {
+      if (appId === "") throw new ServerError(Status.INVALID_ARGUMENT, "which App?");
+      return { sandboxes: [{ ...running, appId }] };
+    };
+    const { exitStatus, stderr } = await start();
+    expect(exitStatus).toBe(2);
+    expect(stderr).toMatch(/1 of your sessions run.*: before \(for 1 min \d+ s\)/);
+    expect(modal.count("sandboxListV2")).toBe(2);
+    expect(modal.count("sandboxCreateV2")).toBe(0);
   });
 });

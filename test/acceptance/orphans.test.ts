@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { RunningSession } from "../../packages/parhelia/src/sandbox/list-sessions.ts";
+import { engine, sandboxContainers } from "../support/engine-things.ts";
 import { Session, useSharedHome } from "../support/shared-home.ts";
 
 const home = useSharedHome();
@@ -27,10 +28,34 @@ beforeAll(async () => {
 });
 afterAll(() => alive.stop());
 
+async function containerOf({ name }: Session) {
+  const sandboxId = (await ls()).find((session) => session.name === name)?.sandboxId ?? "";
+  const container = (await sandboxContainers(home)).get(sandboxId)?.Id ?? "";
+  return (await engine()).getContainer(container);
+}
+
 test("ls shows owner and cost of a session; on this machine it costs nothing", async () => {
   const session = (await ls()).find(({ name }) => name === alive.name);
   expect(session).toMatchObject({ estimatedCost: 0, orphan: false });
   expect(session?.owner).toMatch(/@/);
+});
+
+test("ls shows how long a session has been idle, and does not wait for one that does not answer", async () => {
+  const idleOf = async (name: string) =>
+    (await ls()).find((session) => session.name === name)?.idleMs;
+  expect(await idleOf(alive.name)).toBeGreaterThanOrEqual(0);
+  const container = await containerOf(alive);
+  await container.pause();
+  try {
+    expect(await idleOf(alive.name)).toBeNull();
+    expect(await idleOf(late.name)).toBeGreaterThanOrEqual(0);
+    const [heads, ...lines] = (await home.succeed(["ls"])).split("\n");
+    expect(heads).toMatch(/^NAME +STATE +VARIANT +AGE +IDLE +TIME LEFT +COST +SANDBOX$/);
+    const shown = lines.find((line) => line.startsWith(`${alive.name} `));
+    expect(shown).toMatch(/ ready +parhelia-cpu +\d.* - +\d.* - +sb-\S+$/);
+  } finally {
+    await container.unpause();
+  }
 });
 
 test("ls --orphans names what runs although its time is over, and rm --orphans ends only that", async () => {

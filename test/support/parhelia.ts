@@ -149,6 +149,8 @@ function environment(home: string): NodeJS.ProcessEnv {
     // As on Modal: what one sandbox wrote, another one sees after a commit and a reload. Said in any case: an
     // emulator keeps what it was last told.
     PARHELIA_LOCAL_VOLUMES: real["PARHELIA_LOCAL_VOLUMES"] ?? "committed",
+    // Tests run more sessions at once than a person should forget.
+    PARHELIA_MAX_SANDBOXES: "100",
     // npm's settings and what it fetched before belong to the machine, not to the home.
     npm_config_userconfig: real["npm_config_userconfig"] ?? join(homedir(), ".npmrc"),
     npm_config_cache: real["npm_config_cache"] ?? join(homedir(), ".npm"),

@@ -22,6 +22,8 @@ const HOUR_S = 3_600;
  */
 export class RecordingModal {
   readonly requests: RecordedRequest[] = [];
+  /** What is answered instead, by method. */
+  readonly answers: Record<string, Answer> = {};
   readonly #server: Server;
   #port = 0;
 
@@ -82,6 +84,7 @@ export class RecordingModal {
       imageGetByTag: ({ tag }) => ({ imageId: `im-${String(tag)}` }),
       volumeGetOrCreate: named("volume"),
       secretGetOrCreate: named("secret"),
+      sandboxListV2: () => ({ sandboxes: [] }),
       sandboxCreate: () => ({ sandboxId: SANDBOX_V1 }),
       sandboxGetTaskId: () => ({ taskId: "ta-1" }),
       taskGetCommandRouterAccess: access,
@@ -103,7 +106,7 @@ export class RecordingModal {
       method,
       async (message: Record<string, unknown>, call: CallContext) => {
         this.requests.push({ method, message });
-        const answer = answers[method];
+        const answer = this.answers[method] ?? answers[method];
         if (answer !== undefined) return answer(message, call);
         throw new ServerError(Status.UNIMPLEMENTED, `${method} is not recorded`);
       },

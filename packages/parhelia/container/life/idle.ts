@@ -2,34 +2,38 @@ import { globSync, readdirSync, readFileSync, statSync } from "node:fs";
 import type { Ending } from "../init/ending.ts";
 import type { Environment } from "../init/session-environment.ts";
 import { sweepExecRecords } from "../init/supervise.ts";
-import { ATTACH_PROGRAM, EXEC_DIR, SESSION_CLAUDE_DIR } from "../protocol/paths.ts";
+import type { Activity } from "../protocol/activity.ts";
+import { ACTIVITY_FILE, ATTACH_PROGRAM, EXEC_DIR, SESSION_CLAUDE_DIR } from "../protocol/paths.ts";
 import { writeLog } from "../log.ts";
+import { writeFileAtomically } from "../write-file.ts";
 import { askTmux } from "./ask-tmux.ts";
 
-/** Looks are this far apart, or a quarter of a shorter time without activity. */
-const LOOK_INTERVAL_MS = 30_000;
+/** Looks are this far apart, or a quarter of a shorter time without activity: `parhelia ls` shows what they saw. */
+const LOOK_INTERVAL_MS = 10_000;
 
 /** How Claude Code is told to work without a person. */
 const HEADLESS = new Set(["-p", "--print"]);
 
 export interface IdleOptions {
-  /** How long nothing may happen. */
-  readonly idleMs: number;
+  /** How long nothing may happen; undefined: any time. */
+  readonly idleMs: number | undefined;
   readonly environment: Environment;
   readonly ending: Pick<Ending, "endIfSaved">;
 }
 
 /**
- * Ends the sandbox when nothing has happened in its session for a time: no keys and no output at a terminal,
- * no turn of Claude Code, no command from outside. A session that cannot be saved goes on.
+ * Looks for activity in the session: keys and output at a terminal, a turn of Claude Code, a command from
+ * outside. Ends the sandbox when there was none for a time; a session that cannot be saved goes on.
  */
-export function endWhenIdle({ idleMs, environment, ending }: IdleOptions): void {
+export function watchActivity({ idleMs, environment, ending }: IdleOptions): void {
   let activeAtMs = Date.now();
   let isLooking = false;
+  recordActivity({ lookedAtMs: activeAtMs, activeAtMs });
   const look = async () => {
     const seenAtMs = isAtWork() ? Date.now() : await lastActivityMs(environment);
     activeAtMs = Math.max(activeAtMs, seenAtMs);
-    if (Date.now() - activeAtMs < idleMs) return;
+    recordActivity({ lookedAtMs: Date.now(), activeAtMs });
+    if (idleMs === undefined || Date.now() - activeAtMs < idleMs) return;
     writeLog(`parhelia-init idle for ${Math.round((Date.now() - activeAtMs) / 1_000)} s`);
     await ending.endIfSaved("idle");
   };
@@ -43,8 +47,12 @@ export function endWhenIdle({ idleMs, environment, ending }: IdleOptions): void 
         })
         .finally(() => (isLooking = false));
     },
-    Math.min(LOOK_INTERVAL_MS, idleMs / 4),
+    idleMs === undefined ? LOOK_INTERVAL_MS : Math.min(LOOK_INTERVAL_MS, idleMs / 4),
   );
+}
+
+function recordActivity(activity: Activity): void {
+  writeFileAtomically(ACTIVITY_FILE, JSON.stringify(activity), { mode: 0o644 });
 }
 
 /** Whether something runs that is never idle: a command from outside, or a headless turn. */

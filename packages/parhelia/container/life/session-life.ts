@@ -3,7 +3,7 @@ import type { Ending } from "../init/ending.ts";
 import type { Environment } from "../init/session-environment.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { watchDeadline } from "./deadline.ts";
-import { endWhenIdle } from "./idle.ts";
+import { watchActivity } from "./idle.ts";
 import { reopenClaude } from "./reopen-claude.ts";
 
 const DEFAULT_INTERVAL_S = 60;
@@ -40,7 +40,7 @@ export function beginLife(
     void watchDeadline({ session, expiresAtMs, environment, checkpoints, ending });
   }
   const idleS = seconds(environment.PARHELIA_IDLE_S) ?? 0;
-  if (idleS > 0) endWhenIdle({ idleMs: idleS * 1_000, environment, ending });
+  watchActivity({ idleMs: idleS > 0 ? idleS * 1_000 : undefined, environment, ending });
   return checkpoints;
 }
 

@@ -66,6 +66,9 @@ export const INIT_PID_FILE = `${RUN_DIR}/init.pid`;
 /** How init went, as JSON (`InitRecord`), once the sandbox is ready. */
 export const INIT_RECORD_FILE = `${RUN_DIR}/init.json`;
 
+/** When something last happened in the session, as JSON (`Activity`), once init has looked. */
+export const ACTIVITY_FILE = `${RUN_DIR}/activity.json`;
+
 /** What the MCP launcher found, as JSON (`McpReport`). */
 export const MCP_REPORT_FILE = `${RUN_DIR}/mcp.json`;
 

@@ -35,6 +35,11 @@ export const at: ValueSpec = {
   description: 'the newest checkpoint that is not younger: an id, an ISO time, or "10m ago"',
 };
 
+export const force: FlagSpec = {
+  kind: "flag",
+  description: "start it also above [limits] max_sandboxes",
+};
+
 export const session = {
   kind: "required",
   description: "name of the session (parhelia ls lists them)",

@@ -11,6 +11,11 @@ export interface JsonOption {
   readonly json: boolean;
 }
 
+export interface ForceOption {
+  /** Start it also above `[limits] max_sandboxes`. */
+  readonly force: boolean;
+}
+
 export interface SessionArgument {
   /** Name of an existing session, as typed. */
   readonly name: string;
@@ -43,7 +48,7 @@ export interface PullOptions extends JsonOption {
   readonly workspace: string | undefined;
 }
 
-export interface UpOptions extends JsonOption, WorkspaceOptions {
+export interface UpOptions extends JsonOption, WorkspaceOptions, ForceOption {
   /** GPU type with an optional count, such as `A10G` or `A100:2`; undefined is the cpu variant. */
   readonly gpu: string | undefined;
   readonly region: string | undefined;
@@ -63,7 +68,7 @@ export interface RunArguments {
   readonly claudeArguments: readonly string[];
 }
 
-export interface RunOptions extends JsonOption, WorkspaceOptions {
+export interface RunOptions extends JsonOption, WorkspaceOptions, ForceOption {
   /** Go on with the newest conversation of the session. */
   readonly continue: boolean;
   readonly timeout: string | undefined;
@@ -75,7 +80,7 @@ export interface StopCommandOptions {
   readonly force: boolean;
 }
 
-export interface ResumeCommandOptions extends JsonOption {
+export interface ResumeCommandOptions extends JsonOption, ForceOption {
   /** Which checkpoint: an id, a time, or how long ago; undefined is the newest. */
   readonly at: string | undefined;
   readonly gpu: string | undefined;

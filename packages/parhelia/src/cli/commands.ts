@@ -1,6 +1,6 @@
 import { defineCommand } from "./command.ts";
 import type { AnyCommandSpec } from "./command.ts";
-import { env, gpu, json, region, session, timeout, workspace } from "./command-options.ts";
+import { env, force, gpu, json, region, session, timeout, workspace } from "./command-options.ts";
 import type {
   BatchArguments,
   DoctorArguments,
@@ -76,6 +76,7 @@ export const commands: readonly AnyCommandSpec[] = [
         kind: "flag",
         description: "start afresh, although the name has a checkpoint that could be resumed",
       },
+      force,
       timing: { kind: "flag", description: "show where each millisecond went" },
       json,
     },
@@ -83,6 +84,7 @@ export const commands: readonly AnyCommandSpec[] = [
       "parhelia up work",
       "parhelia up work --timeout 2h --env LANG=C.UTF-8 --json",
       "parhelia up work --repo https://github.com/owner/project",
+      "parhelia up one-more --force",
     ],
     load: () => import("./commands/up.ts"),
   }),
@@ -108,6 +110,7 @@ export const commands: readonly AnyCommandSpec[] = [
       timeout,
       ...workspace,
       env,
+      force,
       json: { kind: "flag", description: "print Claude's messages as JSON, one a line" },
     },
     examples: [
@@ -151,7 +154,8 @@ export const commands: readonly AnyCommandSpec[] = [
   }),
   defineCommand<None, LsOptions>({
     name: "ls",
-    summary: "list the running sessions, and what they have cost so far",
+    summary:
+      "list the running sessions: how long they have run and been idle, and what they cost so far",
     arguments: {},
     options: {
       orphans: { kind: "flag", description: "only what runs although its time is over" },

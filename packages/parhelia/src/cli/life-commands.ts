@@ -1,6 +1,6 @@
 import { defineCommand } from "./command.ts";
 import type { AnyCommandSpec } from "./command.ts";
-import { at, env, gpu, json, region, session, timeout } from "./command-options.ts";
+import { at, env, force, gpu, json, region, session, timeout } from "./command-options.ts";
 import type {
   ForkArguments,
   JsonOption,
@@ -43,7 +43,7 @@ export const lifeCommands: readonly AnyCommandSpec[] = [
     name: "resume",
     summary: "go on with a session that has ended, from its last checkpoint or an earlier one",
     arguments: { name: session },
-    options: { at, gpu, region, timeout, env, json },
+    options: { at, gpu, region, timeout, env, force, json },
     examples: ["parhelia resume work", 'parhelia resume work --at "10m ago"'],
     load: () => import("./commands/resume.ts"),
   }),
@@ -54,7 +54,7 @@ export const lifeCommands: readonly AnyCommandSpec[] = [
       name: session,
       newName: { kind: "required", description: "name of the second session" },
     },
-    options: { at, gpu, region, timeout, env, json },
+    options: { at, gpu, region, timeout, env, force, json },
     examples: ["parhelia fork work other-idea"],
     load: () => import("./commands/fork.ts"),
   }),

@@ -32,6 +32,7 @@ export async function startFromCheckpoint(
   };
   const session = await startSession(context, loaded, name, {
     ...resumedSandbox(plan, name, given),
+    aboveLimit: options.force,
   }).catch((error: unknown) => {
     throw explainRestore(error);
   });

@@ -36,6 +36,9 @@ export async function startSession(
       onProjectProgress: showTransfer(),
       ...further,
       signal: context.signal,
+      onWarning: (message) => {
+        logLine(`warning: ${message}`);
+      },
       onBuildLog: progress.onBuildLog,
       image: {
         ...options.image,

@@ -62,6 +62,10 @@ export interface Config {
     readonly maxCheckpointBytes: number | undefined;
     readonly workspaceUnusedMs: number;
   };
+  readonly limits: {
+    /** So many sessions of one owner may run at once; 0: any number. */
+    readonly maxSandboxes: number;
+  };
   /** US dollars an hour, and factors. */
   readonly cost: {
     /** When the rates were looked up: `2025-11-01`. */
@@ -98,6 +102,7 @@ export function toConfig(values: ConfigValues, secretsAreRequired: boolean): Con
     secrets,
     network,
     retention,
+    limits,
     cost,
     sync,
     env,
@@ -143,6 +148,7 @@ export function toConfig(values: ConfigValues, secretsAreRequired: boolean): Con
         retention.max_checkpoint_gb === undefined ? undefined : retention.max_checkpoint_gb * 1e9,
       workspaceUnusedMs: retention.workspace_days * 24 * HOUR_MS,
     },
+    limits: { maxSandboxes: limits.max_sandboxes },
     cost: {
       asOf: cost.as_of,
       cpuCoreHour: cost.cpu_core_hour,

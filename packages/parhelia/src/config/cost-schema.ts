@@ -9,7 +9,10 @@ export const costSection = z
       .string()
       .regex(/^\d{4}-\d\d-\d\d$/, "must be a date such as 2025-11-01")
       .default("2025-11-01")
-      .meta({ description: "When these rates were looked up. Modal changes them now and then." }),
+      .meta({
+        description:
+          "When these rates were true, as far as Parhelia knows. Set it to the day on which you looked them up.",
+      }),
     cpu_core_hour: rate
       .default(0.1419)
       .meta({ description: "A physical core of a sandbox.", unit: "US dollars an hour" }),
@@ -42,5 +45,5 @@ export const costSection = z
   .prefault({})
   .meta({
     description:
-      "Rates for the estimated cost in `parhelia ls --target modal`: of what a sandbox reserves, since Modal charges at least that. Compare them with Modal's price list.",
+      "Rates for the estimated cost in `parhelia ls --target modal`: of what a sandbox reserves, since Modal charges at least that. They are an estimate and not a bill: Parhelia asks Modal for no prices, so compare the rates with https://modal.com/pricing, and write here what differs. A table `gpu_hour` replaces the whole of the default one.",
   });

@@ -17,6 +17,7 @@ export const settingVariables: readonly SettingVariable[] = [
   { name: "PARHELIA_MEMORY_MIB", key: "sandbox.memory_mib", reads: "number" },
   { name: "PARHELIA_TIMEOUT", key: "sandbox.timeout", reads: "text" },
   { name: "PARHELIA_VOLUME", key: "volume.name", reads: "text" },
+  { name: "PARHELIA_MAX_SANDBOXES", key: "limits.max_sandboxes", reads: "number" },
 ];
 
 /** An environment variable that Parhelia or something below it reads, and that is no setting. */

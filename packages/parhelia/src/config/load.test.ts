@@ -78,6 +78,7 @@ describe("without a file", () => {
         maxCheckpointBytes: undefined,
         workspaceUnusedMs: 30 * 24 * HOUR_MS,
       },
+      limits: { maxSandboxes: 5 },
       cost: expect.objectContaining({ asOf: "2025-11-01", cpuCoreHour: 0.1419 }) as unknown,
       proxiedApiKey: undefined,
       network: { block: false, allowDomains: undefined, allowCidrs: undefined },

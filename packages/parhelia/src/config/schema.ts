@@ -282,6 +282,15 @@ const shape = z.strictObject({
       description:
         "What `parhelia volume prune` leaves on the volume. It never touches anything of a running session, nor the last checkpoint of a session that was not removed with `parhelia rm`.",
     }),
+  limits: z
+    .strictObject({
+      max_sandboxes: count.default(5).meta({
+        description:
+          "How many sessions may run at once in the App that were started by the same user on the same machine. The start that reaches this number warns, and the next one is refused without `--force`. `0` sets no limit.",
+      }),
+    })
+    .prefault({})
+    .meta({ description: "What keeps a bill from growing because something was forgotten." }),
   cost: costSection,
   network: networkSection,
   sync: z

@@ -51,6 +51,7 @@ export interface SandboxRequest {
 /** A sandbox that runs, as a list shows it. */
 export interface RunningSandbox {
   readonly sandboxId: string;
+  readonly appId: string;
   readonly name: string;
   readonly createdAt: Date;
   /** Undefined until it is ready. */
@@ -161,41 +162,59 @@ async function orUndefined<T>(found: Promise<T>): Promise<T | undefined> {
   }
 }
 
+export interface SandboxQuery {
+  /** Those that have all of these. Default: any. */
+  readonly tags?: Readonly<Record<string, string>>;
+  /** A page with fewer is taken for the last one, which saves a request. Default: 1. */
+  readonly leastPage?: number;
+}
+
 /**
- * Everything that runs in the App, newest first. Through the SDK's own client, because its `list` drops
- * all that a list is for: names, ages, tags.
+ * Everything that runs in the App, or in all Apps of the environment, newest first. Through the SDK's own
+ * client, because its `list` drops all that a list is for: names, ages, tags.
  */
-export async function listSandboxes({ client }: Connection, app: App): Promise<RunningSandbox[]> {
+export async function listSandboxes(
+  { client }: Connection,
+  app: App | undefined,
+  { tags = {}, leastPage = 1 }: SandboxQuery = {},
+): Promise<RunningSandbox[]> {
   const sandboxes: RunningSandbox[] = [];
   let beforeTimestamp = 0;
   for (;;) {
     const page = await client.cpClient.sandboxListV2({
-      appId: app.appId,
+      appId: app?.appId ?? "",
       environmentName: client.environmentName(),
       includeFinished: false,
       beforeTimestamp,
-      tags: [],
+      tags: Object.entries(tags).map(([tagName, tagValue]) => ({ tagName, tagValue })),
     });
+    sandboxes.push(...page.sandboxes.map(runningSandbox));
     const last = page.sandboxes.at(-1);
-    if (last === undefined) return sandboxes;
-    for (const info of page.sandboxes) {
-      sandboxes.push({
-        sandboxId: info.id,
-        name: info.name,
-        createdAt: new Date(info.createdAt * 1000),
-        ...(info.readyAt === undefined ? {} : { readyAt: new Date(info.readyAt * 1000) }),
-        timeoutMs: info.timeoutSecs * 1000,
-        tags: Object.fromEntries(info.tags.map((tag) => [tag.tagName, tag.tagValue])),
-        regions: info.regions,
-        resources: {
-          cpu: (info.resourceInfo?.milliCpu?.value ?? 0) / 1000,
-          memoryMiB: info.resourceInfo?.memoryMb?.value ?? 0,
-          gpu: info.resourceInfo?.gpuType || undefined,
-        },
-      });
-    }
+    if (last === undefined || page.sandboxes.length < leastPage) return sandboxes;
     beforeTimestamp = last.createdAt;
   }
+}
+
+type SandboxInfo = Awaited<
+  ReturnType<Connection["client"]["cpClient"]["sandboxListV2"]>
+>["sandboxes"][number];
+
+function runningSandbox(info: SandboxInfo): RunningSandbox {
+  return {
+    sandboxId: info.id,
+    appId: info.appId,
+    name: info.name,
+    createdAt: new Date(info.createdAt * 1000),
+    ...(info.readyAt === undefined ? {} : { readyAt: new Date(info.readyAt * 1000) }),
+    timeoutMs: info.timeoutSecs * 1000,
+    tags: Object.fromEntries(info.tags.map((tag) => [tag.tagName, tag.tagValue])),
+    regions: info.regions,
+    resources: {
+      cpu: (info.resourceInfo?.milliCpu?.value ?? 0) / 1000,
+      memoryMiB: info.resourceInfo?.memoryMb?.value ?? 0,
+      gpu: info.resourceInfo?.gpuType || undefined,
+    },
+  };
 }
 
 /** Whether the sandbox's readiness probe has succeeded, or does so within a time, in ms. */

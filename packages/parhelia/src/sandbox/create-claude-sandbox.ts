@@ -8,6 +8,7 @@ import { findSecret } from "../modal/secrets.ts";
 import { HOUR_MS } from "../units.ts";
 import { workspaceDir } from "../volume/layout.ts";
 import { ensureImage } from "./image.ts";
+import { limitSandboxes } from "./limit-sandboxes.ts";
 import { thisOwner } from "./orphans.ts";
 import { PhaseTimer, type Phase } from "./phases.ts";
 import { checkGpu } from "./check-gpu.ts";
@@ -47,7 +48,7 @@ const MAX_TIMEOUT_HOURS = 24;
  * (SPEC-01.01, SPEC-01.13). With a published image that takes four sequential round trips.
  *
  * @throws UserError for a name that runs already, a missing secret, a value out of range, a GPU where there
- * is none, a limit on the network that would not be enforced
+ * is none, a limit on the network that would not be enforced, more sessions than may run at once
  * @throws SystemError when the image cannot be built or an init step fails; nothing is left running
  */
 export async function createClaudeSandbox(options: ClaudeSandboxOptions): Promise<ClaudeSandbox> {
@@ -147,6 +148,8 @@ async function lookUp(connection: Connection, variant: Variant, options: ClaudeS
   const appFound = client.apps.fromName(appName, { createIfMissing: true });
   const { proxiedApiKey: keyName, secrets: wanted = DEFAULT_SECRETS } = options;
   const names = wanted.filter(({ name }) => name !== keyName);
+  const { maxSandboxes = 0, aboveLimit = false, onWarning } = options;
+  const limit = { maxSandboxes, aboveLimit, onWarning };
   const [app, image, volume, secrets, proxiedApiKey] = await Promise.all([
     appFound,
     ensureImage(connection, appFound, imageRequest(variant, options)),
@@ -156,6 +159,7 @@ async function lookUp(connection: Connection, variant: Variant, options: ClaudeS
     }),
     Promise.all(names.map((name) => findSecret(connection, name))),
     keyName === undefined ? undefined : findSecret(connection, { name: keyName, required: true }),
+    limitSandboxes(connection, appFound, options.taskId, limit),
   ]);
   return {
     ...{ app, image, volume },

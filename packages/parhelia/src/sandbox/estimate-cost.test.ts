@@ -18,6 +18,7 @@ const rates = {
 function sandbox(options: Partial<RunningSandbox> = {}): RunningSandbox {
   return {
     sandboxId: "sb-1",
+    appId: "ap-1",
     name: "work",
     createdAt: new Date(NOW_MS - 2 * HOUR_MS),
     timeoutMs: 3 * HOUR_MS,

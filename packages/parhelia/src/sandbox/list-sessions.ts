@@ -3,6 +3,7 @@ import type { Connection } from "../modal/connection.ts";
 import { listSandboxes } from "../modal/sandboxes.ts";
 import { estimateCost } from "./estimate-cost.ts";
 import { isOrphan, thisOwner } from "./orphans.ts";
+import { readIdleTime } from "./read-idle-time.ts";
 
 /** A session that runs. */
 export interface RunningSession {
@@ -13,6 +14,8 @@ export interface RunningSession {
   readonly createdAt: Date;
   /** When its sandbox ends by itself. */
   readonly expiresAt: Date;
+  /** How long nothing has happened in it, as it last saw; null where it is not ready or does not answer. */
+  readonly idleMs: number | null;
   /** `USER@HOST` that started it; null where its tags do not say. */
   readonly owner: string | null;
   /** US dollars so far, by the rates of the configuration; 0 on this machine, null where one is not known. */
@@ -21,7 +24,10 @@ export interface RunningSession {
   readonly orphan: boolean;
 }
 
-/** What runs in the App, newest first, with what it has cost by the configured rates. */
+/**
+ * What runs in the App, newest first, with what it has cost by the configured rates. Each sandbox is asked how long
+ * it has been idle, all at once; one that does not answer is not waited for.
+ */
 export async function listSessions(
   connection: Connection,
   rates: Config["cost"],
@@ -31,13 +37,17 @@ export async function listSessions(
   const nowMs = Date.now();
   const owner = thisOwner();
   const isFree = connection.target === "local";
-  return sandboxes.map((sandbox) => ({
+  const idleTimes = await Promise.all(
+    sandboxes.map((sandbox) => readIdleTime(connection, sandbox)),
+  );
+  return sandboxes.map((sandbox, index) => ({
     name: sandbox.name,
     sandboxId: sandbox.sandboxId,
     variant: sandbox.tags["parhelia-variant"] ?? "unknown",
     ready: sandbox.readyAt !== undefined,
     createdAt: sandbox.createdAt,
     expiresAt: new Date(sandbox.createdAt.getTime() + sandbox.timeoutMs),
+    idleMs: idleTimes[index] ?? null,
     owner: sandbox.tags["parhelia-owner"] ?? null,
     estimatedCost: isFree ? 0 : (estimateCost(sandbox, rates, nowMs) ?? null),
     orphan: isOrphan(sandbox, owner, nowMs),

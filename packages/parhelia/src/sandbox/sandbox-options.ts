@@ -59,6 +59,12 @@ export interface ClaudeSandboxOptions {
   readonly restore?: SessionOrigin | undefined;
   /** Begin also where the name has a checkpoint that could be resumed. Default: refuse. */
   readonly startAnew?: boolean | undefined;
+  /** So many sessions of this owner may run at once in the App; 0: any number. Default: 0. */
+  readonly maxSandboxes?: number | undefined;
+  /** Start also above `maxSandboxes`. Default: refuse. */
+  readonly aboveLimit?: boolean | undefined;
+  /** Gets what the user should know of a start that goes on all the same. */
+  readonly onWarning?: ((message: string) => void) | undefined;
   /** What the image is built from, where none is published yet. */
   readonly image?: Partial<Omit<ImageRequest, "variant">> | undefined;
   /** Gets the output of an image build. */
@@ -118,6 +124,7 @@ export function optionsFromConfig(
     secrets: config.secrets,
     proxiedApiKey: config.proxiedApiKey,
     network: config.network,
+    maxSandboxes: config.limits.maxSandboxes,
     env: config.env,
     image: { ...config.image, lockPath: lockPathFor(file, cwd) },
   };

@@ -1,3 +1,4 @@
+import { logLine } from "../../log.ts";
 import { formatDuration } from "../../units.ts";
 import { listSessions } from "../../sandbox/list-sessions.ts";
 import { withConnection } from "../../sandbox/session.ts";
@@ -22,14 +23,21 @@ export const run: RunCommand<None, LsOptions> = async (context, _args, options) 
     session.ready ? "ready" : "starting",
     session.variant,
     formatDuration(now - session.createdAt.getTime()),
+    session.idleMs === null ? "-" : formatDuration(session.idleMs),
     formatDuration(Math.max(0, session.expiresAt.getTime() - now)),
     target === "local" ? "-" : formatCost(session.estimatedCost),
     session.sandboxId,
   ]);
-  const heads = ["NAME", "STATE", "VARIANT", "AGE", "TIME LEFT", "COST", "SANDBOX"];
+  const heads = ["NAME", "STATE", "VARIANT", "AGE", "IDLE", "TIME LEFT", "COST", "SANDBOX"];
   for (const line of formatTable(heads, rows)) context.print(line);
+  if (target === "modal") logLine(describeRates(cost.asOf));
   return 0;
 };
+
+/** Nothing here asks Modal for its prices. */
+function describeRates(asOf: string): string {
+  return `costs are estimates, by rates as of ${asOf}; [cost] changes them; https://modal.com/pricing has Modal's`;
+}
 
 /** The rates are estimates, and what is used above the reservation is not in it. */
 function formatCost(dollars: number | null): string {

@@ -33,7 +33,8 @@ export const run: RunCommand<RunArguments, RunOptions> = async (context, args, o
   });
   if (exitStatus !== undefined) return exitStatus;
 
-  const session = await startSession(context, loaded, name, {}, options);
+  const further = { aboveLimit: options.force };
+  const session = await startSession(context, loaded, name, further, options);
   logLine(`session ${name} is ready; it runs on after this: parhelia stop ${name}`);
   try {
     signal.throwIfAborted();

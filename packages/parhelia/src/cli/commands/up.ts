@@ -17,7 +17,7 @@ export const run: RunCommand<UpArguments, UpOptions> = async (context, args, opt
   announceTarget(loaded.config.target);
   const name = args.name ?? generateSessionName();
 
-  const further = { gpu: options.gpu, startAnew: options.new };
+  const further = { gpu: options.gpu, startAnew: options.new, aboveLimit: options.force };
   const session = await startSession(context, loaded, name, further, options);
   const totalMs = performance.now();
   try {
