@@ -30,8 +30,10 @@ export { pruneImages, rollBackImages } from "./sandbox/image-tags.ts";
 export { runBatchTask, type BatchPlace, type BatchRun } from "./sandbox/run-batch-task.ts";
 export {
   deployBatch,
+  refreshBatch,
   type BatchDeployment,
   type DeployedFunction,
+  type RefreshedFunction,
 } from "./sandbox/deploy-batch.ts";
 export { connect, type Connection, type Target } from "./modal/connection.ts";
 export { setSecret, listSecrets, removeSecret } from "./modal/secrets.ts";

@@ -35,7 +35,7 @@ export const imageCommands: readonly AnyCommandSpec[] = [
   defineCommand<None, ImageReleaseOptions>({
     name: "image release",
     summary:
-      "build with the newest Claude Code and Bun, verify, publish as weekly-YYYYMMDD and latest",
+      "both images with the newest Claude Code and Bun: build, verify, publish as weekly-YYYYMMDD and latest",
     arguments: {},
     options: {
       force: { kind: "flag", description: "build again from the Claude Code layer upwards" },

@@ -15,12 +15,15 @@ export interface AppDeployment {
   readonly regions: readonly string[];
 }
 
+/** Modal's Python client is not on this machine. */
+export class NoDeployClientError extends UserError {}
+
 /**
  * Deploys a file of Functions with Modal's Python client, the only thing that can (decision D10). What it prints
  * goes to standard error.
  *
  * @param options `environment`: Modal's; default: the profile's own
- * @throws UserError where the client is not installed; SystemError when it fails
+ * @throws NoDeployClientError where the client is not installed; SystemError when it fails
  */
 export async function deployApp(
   file: string,
@@ -39,7 +42,7 @@ export async function deployApp(
     client.on("exit", resolve);
   }).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    throw new UserError(
+    throw new NoDeployClientError(
       "Modal's Python client is not installed, and nothing else deploys Functions",
       {
         hint: "pip install 'modal>=1.2', then `parhelia deploy` again; without it batch tasks run in sandboxes",

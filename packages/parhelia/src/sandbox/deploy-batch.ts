@@ -1,10 +1,12 @@
 import { join } from "node:path";
 import { BATCH_TIMEOUT_MS } from "../../container/protocol/batch.ts";
+import { cpuVariant } from "../config/variants.ts";
 import { UserError } from "../errors.ts";
 import { packageRoot } from "../layers/package-root.ts";
 import type { Connection } from "../modal/connection.ts";
-import { deployApp } from "../modal/deploy-app.ts";
+import { deployApp, NoDeployClientError } from "../modal/deploy-app.ts";
 import { findFunction, registerFunction } from "../modal/functions.ts";
+import { findPublishedImage, publishImage } from "../modal/images.ts";
 import type { App, Image } from "../modal/sandboxes.ts";
 import { findSecret, type SecretName } from "../modal/secrets.ts";
 import { VOLUME_ROOT } from "../volume/layout.ts";
@@ -38,7 +40,8 @@ export interface DeployedFunction {
 
 /**
  * Deploys the Function that runs batch tasks, or replaces it (decision D10): on Modal with Modal's Python client,
- * in the emulator as data. It keeps image, volume and secrets as they are now.
+ * in the emulator as data. It keeps image, volume and secrets as they are now; its image gets a name besides, so
+ * that it is known and not pruned.
  *
  * @throws UserError where the volume's name allows no Function, or Modal's client is not installed
  */
@@ -74,8 +77,47 @@ export async function deployBatch(
     const limits = { ...RESOURCES, timeoutMs: BATCH_TIMEOUT_MS };
     await registerFunction(connection, app, { name, command: BATCH_COMMAND, ...place, ...limits });
   }
+  await publishImage(image, imageNameOf(connection, name));
   const { imageId } = image;
   return { app: connection.appName, function: name, imageId, volume: volumeName, secrets };
+}
+
+/** What became of the Function when another image may have become `latest`. */
+export interface RefreshedFunction {
+  readonly function: string;
+  readonly outcome: "redeployed" | "unchanged" | "kept";
+  /** What it runs now; null where an earlier Parhelia deployed it, and did not name it. */
+  readonly imageId: string | null;
+}
+
+/**
+ * Deploys the Function anew where it is deployed and has another image than the published one. `kept`: that takes
+ * Modal's Python client, which is not here.
+ * @returns undefined where no Function is deployed, or no image published
+ */
+export async function refreshBatch(
+  connection: Connection,
+  deployment: Omit<BatchDeployment, "image">,
+): Promise<RefreshedFunction | undefined> {
+  const name = batchFunctionName(deployment.volumeName);
+  const image = await findPublishedImage(connection, cpuVariant.name);
+  const isDeployed = await isBatchDeployed(connection, deployment.volumeName);
+  if (name === undefined || image === undefined || !isDeployed) return undefined;
+  const before = await findPublishedImage(connection, imageNameOf(connection, name));
+  const { imageId } = image;
+  if (before?.imageId === imageId) return { function: name, outcome: "unchanged", imageId };
+  try {
+    await deployBatch(connection, { ...deployment, image });
+    return { function: name, outcome: "redeployed", imageId };
+  } catch (error) {
+    if (!(error instanceof NoDeployClientError)) throw error;
+    return { function: name, outcome: "kept", imageId: before?.imageId ?? null };
+  }
+}
+
+/** `parhelia-cpu:parhelia.run_batch_task`: what a Function of an App runs, which Modal does not say. */
+function imageNameOf({ appName }: Connection, functionName: string): string {
+  return `${cpuVariant.name}:${appName}.${functionName}`;
 }
 
 /** Whether the Function that works on a volume is deployed: it keeps the image that it was deployed with. */

@@ -5,6 +5,7 @@ import { deployBatch } from "../../sandbox/deploy-batch.ts";
 import { ensureImage } from "../../sandbox/image.ts";
 import { withConnection } from "../../sandbox/session.ts";
 import { actOn } from "../acting.ts";
+import { batchSettings } from "../batch-function.ts";
 import { showBuildProgress } from "../build-progress.ts";
 import type { RunCommand } from "../command.ts";
 import type { JsonOption, None } from "../command-types.ts";
@@ -12,23 +13,23 @@ import type { JsonOption, None } from "../command-types.ts";
 /** `parhelia deploy`: the Function that runs batch tasks (decision D10), with the image that is published now. */
 export const run: RunCommand<None, JsonOption> = async (context, _args, { json }) => {
   const loaded = await context.loadConfig();
-  const { image, volume, secrets, modal } = loaded.config;
   const progress = showBuildProgress();
   const connection = { ...actOn(loaded), onBuildLog: progress.onBuildLog };
   const deployed = await withConnection(connection, async (connected) => {
     const app = connected.client.apps.fromName(connected.appName, { createIfMissing: true });
     const lockPath = lockPathFor(loaded.file, context.cwd);
-    const request = { ...image, variant: cpuVariant, lockPath, onStep: progress.onStep };
+    const request = {
+      ...loaded.config.image,
+      variant: cpuVariant,
+      lockPath,
+      onStep: progress.onStep,
+    };
     const found = await ensureImage(connected, app, request);
     progress.stop();
     return deployBatch(connected, {
       app: await app,
       image: found,
-      volumeName: volume.name,
-      secrets,
-      regions: modal.regions,
-      environment: modal.environment,
-      signal: context.signal,
+      ...batchSettings(loaded, context.signal),
     });
   }).finally(() => {
     progress.stop();

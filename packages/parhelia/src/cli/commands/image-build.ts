@@ -6,7 +6,7 @@ import { withConnection } from "../../sandbox/session.ts";
 import { untilAborted } from "../../sandbox/until-aborted.ts";
 import { formatDuration } from "../../units.ts";
 import { actOn } from "../acting.ts";
-import { noteBatchFunction } from "../note-batch-function.ts";
+import { noteBatchFunction } from "../batch-function.ts";
 import { showBuildProgress } from "../build-progress.ts";
 import type { RunCommand } from "../command.ts";
 import type { ImageBuildOptions, None } from "../command-types.ts";

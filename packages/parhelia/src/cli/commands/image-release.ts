@@ -1,16 +1,16 @@
 import { lockPathFor } from "../../config/lock-file.ts";
-import { cpuVariant } from "../../config/variants.ts";
+import { variants } from "../../config/variants.ts";
 import { logLine } from "../../log.ts";
-import { releaseImages } from "../../sandbox/release-images.ts";
+import { releaseImages, type Release } from "../../sandbox/release-images.ts";
 import { withConnection } from "../../sandbox/session.ts";
 import { untilAborted } from "../../sandbox/until-aborted.ts";
 import { actOn } from "../acting.ts";
-import { noteBatchFunction } from "../note-batch-function.ts";
+import { refreshBatchFunction } from "../batch-function.ts";
 import { showBuildProgress } from "../build-progress.ts";
 import type { RunCommand } from "../command.ts";
 import type { ImageReleaseOptions, None } from "../command-types.ts";
 
-/** `parhelia image release`: what the weekly rebuild runs (SPEC-01.11a). */
+/** `parhelia image release`: what the weekly rebuild runs, for both variants (SPEC-01.11a). */
 export const run: RunCommand<None, ImageReleaseOptions> = async (context, _args, options) => {
   const loaded = await context.loadConfig();
   const progress = showBuildProgress();
@@ -21,27 +21,28 @@ export const run: RunCommand<None, ImageReleaseOptions> = async (context, _args,
     const app = await client.apps.fromName(appName, { createIfMissing: true });
     const request = {
       ...loaded.config.image,
-      variants: [cpuVariant],
+      variants,
       lockPath: lockPathFor(loaded.file, context.cwd),
       force: options.force,
       onStep: progress.onStep,
       signal,
     };
     const released = await untilAborted(signal, releaseImages(connected, app, request));
-    if (released.images.some(({ changed }) => changed)) {
-      await noteBatchFunction(connected, loaded.config.volume.name);
-    }
-    return released;
+    progress.stop();
+    report(released);
+    return { ...released, function: await refreshBatchFunction(connected, loaded, signal) };
   }).finally(() => {
     progress.stop();
   });
-  const { tag, claudeCode, bun, lockWritten, images } = release;
+  if (options.json) context.printJson(release);
+  else for (const { variant } of release.images) context.print(`${variant}:${release.tag}`);
+  return 0;
+};
+
+function report({ tag, claudeCode, bun, lockWritten, images }: Release): void {
   logLine(`released ${tag} with Claude Code ${claudeCode} and Bun ${bun}`);
   if (lockWritten !== undefined) logLine(`${lockWritten} pins these versions now: commit it`);
   for (const { variant, changed } of images) {
     logLine(`${variant}:latest ${changed ? `is ${tag} now` : "was this image already"}`);
   }
-  if (options.json) context.printJson(release);
-  else for (const { variant } of images) context.print(`${variant}:${tag}`);
-  return 0;
-};
+}
