@@ -40,6 +40,7 @@ test("SPEC-01.12: a checkpoint has what the specification says, in a real sandbo
     directory: "/tmp",
     active: true,
     named: true,
+    conversation: null,
   });
   expect(state.environment).toContain("PARHELIA_SESSION");
   // The image's own tar unpacks it, without a word.

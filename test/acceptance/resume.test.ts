@@ -1,8 +1,9 @@
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { continueConversation } from "../support/editing-claude.ts";
+import { eventually } from "../support/eventually.ts";
 import { randomSecret } from "../support/leaks.ts";
 import { callTool, say, startScriptedMessagesApi } from "../support/scripted-messages-api.ts";
 import { Session, useSharedHome } from "../support/shared-home.ts";
@@ -23,13 +24,38 @@ beforeAll(async () => {
   await home.succeed(["secret", "set", "anthropic-api-key", "ANTHROPIC_API_KEY"], {
     stdin: randomSecret(),
   });
-  await other.up();
-  await session.up("--timeout", "2h");
+  await Promise.all([other.up(), session.up("--timeout", "2h", ...NO_API)]);
 });
 afterAll(async () => {
-  for (const one of [session, fork, other]) await one.command("rm");
+  await Promise.all([session, fork, other].map((one) => one.command("rm")));
   await home.succeed(["secret", "rm", "anthropic-api-key"]);
 });
+
+/** Nobody listens there: what a window's Claude Code shows and writes down without an answer is enough. */
+const NO_API = ["--env", "ANTHROPIC_BASE_URL=http://127.0.0.1:9"];
+
+/** Waits until Claude Code in a window waits for its user, and shows what was said before. */
+async function claudeShows(window: string, ...texts: readonly string[]): Promise<void> {
+  let screen = "";
+  await eventually(`Claude Code in ${window} shows ${texts.join(", ")}`, 60_000, async () => {
+    screen = (await session.exec(["tmux", "capture-pane", "-p", "-t", `main:${window}`])).stdout;
+    const isThere = texts.every((text) => screen.includes(text));
+    return isThere && /^❯\s*$/m.test(screen) ? true : undefined;
+  }).catch((error: unknown) => {
+    throw new Error(`${(error as Error).message}:\n${screen}`, { cause: error });
+  });
+}
+
+async function type(window: string, line: string): Promise<void> {
+  await session.output(["tmux", "send-keys", "-t", `main:${window}`, "-l", line]);
+  await session.output(["tmux", "send-keys", "-t", `main:${window}`, "Enter"]);
+}
+
+/** The conversations of the session in which a text was said, by their files. */
+function conversationsWith(text: string): Promise<string> {
+  const script = `cd "$CLAUDE_CONFIG_DIR/projects" && grep -l '${text}' ./*/*.jsonl || true`;
+  return session.output(["sh", "-c", script]);
+}
 
 /** One turn of Claude in the session, which writes a file. */
 async function writeWithClaude(prompt: string, file: string): Promise<void> {
@@ -58,15 +84,29 @@ describe("parhelia checkpoint and parhelia resume", () => {
 
   test("a session that was stopped goes on: tree, windows, and the same conversation", async () => {
     await session.output(["sh", "-c", "mkdir deep && echo second > deep/second.txt"]);
+    const conversation = await conversationsWith("the first request");
+    await session.output(["tmux", "new-window", "-n", "first"]);
+    await type("first", `claude --resume ${basename(conversation, ".jsonl")}`);
+    await session.output(["tmux", "new-window"]);
+    await type("2", "claude 'another matter'");
     await session.output(["tmux", "new-window", "-n", "logs", "-c", "/var/log"]);
+    await claudeShows("first", "the first request", "Written.");
+    await claudeShows("2", "another matter");
     await session.stop();
-    const { checkpoint, sandboxId } = await session.resume();
+    const { checkpoint, sandboxId } = await session.resume(...NO_API);
     expect(checkpoint).toBe(`${session.name}/${(await session.checkpoints())[0]?.id}`);
     expect(await session.output(["cat", "first.txt", "deep/second.txt"])).toBe(
       "the first request\nsecond",
     );
     const windows = ["list-windows", "-t", "main", "-F", "#{window_name} #{pane_current_path}"];
     expect(await session.output(["tmux", ...windows])).toContain("logs /var/log");
+    // Each window goes on with its own conversation, whatever is the newest.
+    await claudeShows("2", "another matter");
+    await claudeShows("first", "the first request", "Written.");
+    await type("first", "said in the window");
+    await eventually("Claude Code writes it down", 20_000, async () =>
+      (await conversationsWith("said in the window")) === conversation ? true : undefined,
+    );
 
     const request = await continueConversation(home, session);
     const said = JSON.stringify(request.body?.messages);

@@ -20,7 +20,7 @@ export class Projects {
   constructor(home: ParheliaHome) {
     this.#home = home;
     afterAll(async () => {
-      for (const { name } of this.#sessions) await home.run(["stop", name]);
+      await Promise.all(this.#sessions.map(({ name }) => home.run(["stop", name])));
       rmSync(this.directory, { recursive: true });
     });
   }

@@ -55,7 +55,9 @@ const take = () =>
     workspace: at("tree"),
     claudeDirectory: at("claude"),
     knownFiles: at("memory/known-files.json"),
-    windows: [{ name: "build", directory: at("tree/sub"), active: true, named: true }],
+    windows: [
+      { name: "build", directory: at("tree/sub"), active: true, named: true, conversation: null },
+    ],
     environment: ["PATH"],
     sandbox: { variant: "parhelia-cpu" },
     claudeCodeVersion: () => "2.1.330",
@@ -249,7 +251,13 @@ describe("the conversation", () => {
   test("windows come back in the directories that they have now", () => {
     take();
     expect(restore(undefined, "elsewhere").windows).toEqual([
-      { name: "build", directory: at("elsewhere/sub"), active: true, named: true },
+      {
+        name: "build",
+        directory: at("elsewhere/sub"),
+        active: true,
+        named: true,
+        conversation: null,
+      },
     ]);
   });
 });

@@ -61,6 +61,7 @@ function reasonIn(args: readonly string[]): CheckpointReason | undefined {
 async function take(reason: CheckpointReason, isCommitted: boolean): Promise<CheckpointResult> {
   const session = process.env["PARHELIA_SESSION"] ?? "";
   const places = checkpointPlaces(VOLUME_ROOT, session);
+  const claudeDirectory = process.env["CLAUDE_CONFIG_DIR"] ?? SESSION_CLAUDE_DIR;
   const durationMs = () => Math.round(performance.now());
   try {
     if (session === "") throw new Error("PARHELIA_SESSION is not set: this is no session");
@@ -69,9 +70,9 @@ async function take(reason: CheckpointReason, isCommitted: boolean): Promise<Che
         places,
         reason,
         workspace: ownWorkspace(process.env["PARHELIA_WORKSPACE"]),
-        claudeDirectory: process.env["CLAUDE_CONFIG_DIR"] ?? SESSION_CLAUDE_DIR,
+        claudeDirectory,
         knownFiles: join(CHECKPOINT_MEMORY_DIR, "known-files.json"),
-        windows: listWindows(),
+        windows: listWindows(claudeDirectory),
         environment: Object.keys(process.env).sort(),
         sandbox: sandboxParameters(process.env["PARHELIA_SANDBOX"]),
         claudeCodeVersion,

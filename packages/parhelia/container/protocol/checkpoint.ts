@@ -40,6 +40,8 @@ export interface CheckpointWindow {
   readonly active: boolean;
   /** Whether somebody named it; otherwise tmux names it after what runs in it. */
   readonly named: boolean;
+  /** The conversation that Claude Code has open there; null where there is none. */
+  readonly conversation: string | null;
 }
 
 /** A file that could not be taken along, and why: `socket`, `EACCES`, … */
