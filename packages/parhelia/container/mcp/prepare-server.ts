@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { WORKSPACES_DIR } from "../../src/volume/layout.ts";
 import type { Environment } from "./environment.ts";
 import { expandServer } from "./expand.ts";
-import { findMissingProgram } from "./find-program.ts";
+import { findMissingProgram } from "./missing-program.ts";
 import type { McpServerConfig } from "./read-config.ts";
 import { redactor } from "./redact.ts";
 

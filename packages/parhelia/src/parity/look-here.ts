@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
-import { accessSync, constants, statSync } from "node:fs";
 import { homedir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
+import { findProgram } from "../../container/protocol/find-program.ts";
 import { SystemError, UserError } from "../errors.ts";
 import { readView, type ClaudeView } from "./claude-view.ts";
 import { ACCOUNT_VARIABLES, mcpTimeoutMs, probe } from "./probe.ts";
@@ -20,27 +20,16 @@ const PIPES_TIMEOUT_MS = 500;
  * The user's own `claude`.
  * @throws UserError when there is none
  */
-export function findClaude(env: NodeJS.ProcessEnv): string {
-  const onPath = (env["PATH"] ?? "").split(delimiter).filter((directory) => directory !== "");
+export function findClaude(env: NodeJS.ProcessEnv, cwd: string): string {
   const home = env["HOME"] || homedir();
-  const candidates = [
-    ...onPath.map((directory) => join(directory, "claude")),
-    ...USUAL_PLACES.map((place) => join(home, place)),
-  ];
-  const found = candidates.find(isProgram);
-  if (found !== undefined) return found;
+  const places = ["claude", ...USUAL_PLACES.map((place) => join(home, place))];
+  for (const place of places) {
+    const found = findProgram(place, { path: env["PATH"], cwd });
+    if (found !== undefined) return found;
+  }
   throw new UserError("there is no claude on this machine to compare the sandbox's with", {
     hint: "npm install --global @anthropic-ai/claude-code, or put the directory of your claude on PATH",
   });
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
 }
 
 /** What the user's Claude Code is started in. */

@@ -17,7 +17,7 @@ export async function compareWithSession(
   const { cwd, env, signal } = context;
   const loaded = await context.loadConfig();
   const { image, sync, volume } = loaded.config;
-  const claude = findClaude(env);
+  const claude = findClaude(env, cwd);
   const collected = collectConfiguration({ env, cwd, allow: sync.allow, imagePackages: image });
   const report = await withConnection(actOn(loaded), async (connection) => {
     const checked = checkParity({

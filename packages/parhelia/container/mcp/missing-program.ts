@@ -1,5 +1,5 @@
-import { accessSync, closeSync, constants, openSync, readSync, statSync } from "node:fs";
-import { isAbsolute, join, resolve } from "node:path";
+import { closeSync, openSync, readSync } from "node:fs";
+import { findProgram } from "../protocol/find-program.ts";
 import type { Environment } from "./environment.ts";
 
 const MAX_FIRST_LINE_BYTES = 256;
@@ -11,37 +11,15 @@ const MAX_FIRST_LINE_BYTES = 256;
  */
 export function findMissingProgram(
   command: string,
-  options: { readonly environment: Environment; readonly cwd: string },
+  { environment, cwd }: { readonly environment: Environment; readonly cwd: string },
 ): string | undefined {
+  const options = { path: environment.PATH, cwd };
   const path = findProgram(command, options);
   if (path === undefined) return command;
   const interpreter = interpreterOf(path);
   return interpreter === undefined || findProgram(interpreter, options) !== undefined
     ? undefined
     : interpreter;
-}
-
-function findProgram(
-  command: string,
-  { environment, cwd }: Parameters<typeof findMissingProgram>[1],
-): string | undefined {
-  if (command.includes("/")) {
-    const path = resolve(cwd, command);
-    return isProgram(path) ? path : undefined;
-  }
-  const directories = (environment.PATH ?? "").split(":");
-  return directories
-    .map((directory) => join(isAbsolute(directory) ? directory : resolve(cwd, directory), command))
-    .find(isProgram);
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
 }
 
 /** `#!/usr/bin/env node` and `#!/usr/bin/node`; undefined for a binary. */

@@ -2,12 +2,12 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { findMissingProgram } from "./find-program.ts";
+import { findMissingProgram } from "./missing-program.ts";
 
 let root: string;
 
 beforeAll(() => {
-  root = mkdtempSync(join(tmpdir(), "parhelia-find-program-"));
+  root = mkdtempSync(join(tmpdir(), "parhelia-missing-program-"));
   mkdirSync(join(root, "bin/folder"), { recursive: true });
   put("binary", "\x7fELF");
   put("node-script", "#!/usr/bin/env -S A=1 no-such-node --flag\n");
