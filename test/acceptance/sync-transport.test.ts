@@ -132,7 +132,7 @@ describe("a tree is synced to the volume", () => {
       const kept = await push(tree);
       expect(kept.keptEdited).toEqual([MCP_CONFIG]);
       expect(kept.sessions).toEqual([
-        { name: session.name, reloadFailure: undefined, restartFor: [MCP_CONFIG] },
+        { name: session.name, reloadFailure: undefined, runningClaudes: 0 },
       ]);
       expect(await session.output(["cat", `/vol/parhelia/${MCP_CONFIG}`])).toBe(edit);
       const replaced = await push(tree, { overwriteEdited: true });

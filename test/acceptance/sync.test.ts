@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { fetchClaudeCode } from "../support/claude-code.ts";
+import { eventually } from "../support/eventually.ts";
 import { MCP_SERVER, writeMarketplace } from "../support/made-up-plugins.ts";
 import { runProgram } from "../support/run-program.ts";
 import {
@@ -33,7 +34,7 @@ interface SyncResult {
     readonly fileCount: number;
     readonly items: readonly { kind: string; name: string; verdict: string; detail: string }[];
   };
-  readonly sessions: readonly { name: string; restartFor: readonly string[] }[];
+  readonly sessions: readonly { name: string; runningClaudes: number }[];
 }
 
 function write(path: string, content: string | object, mode = 0o644): string {
@@ -178,13 +179,21 @@ describe.skipIf(program === "")("SPEC-01.04 parhelia sync brings the person's ow
     expect(log).toContain("acme-beta /vol/parhelia/plugins/marketplaces/acme/plugins/beta");
   });
 
-  test("a running session is named where it needs a restart, and secrets are nowhere", async () => {
+  test("a running session has it, its claude once it starts again, and secrets are nowhere", async () => {
     await claudeHere("mcp", "add", "--scope", "user", "another", "--", "bash", "-c", "cat");
     const { stdout, stderr, exitStatus } = await home.run(["sync"]);
     expect(exitStatus).toBe(0);
-    expect(stdout).toContain(`session ${session.name} needs a restart to see`);
-    expect(stdout).toContain("mcp_config.json");
+    expect(stdout).toContain(`session ${session.name} has it\n`);
     expect(stderr).toContain("no-such-program is not in the image");
+    expect(await session.output(["claude", "mcp", "get", "another"])).toContain("bash");
+    await session.output(["tmux", "send-keys", "-t", "main", "claude", "Enter"]);
+    await eventually(
+      "a claude",
+      20_000,
+      async () => (await session.exec(["pgrep", "-x", "claude"])).stdout.trim() || undefined,
+    );
+    write(".claude/CLAUDE.md", "The word of the day is sloe.");
+    expect(await home.succeed(["sync"])).toContain(`session ${session.name} has it; claude runs`);
     const found = await session.asRoot([
       "sh",
       "-c",

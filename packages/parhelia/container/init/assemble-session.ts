@@ -1,5 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { CLAUDE_DIR } from "../../src/volume/layout.ts";
+import { claudeCommandLines } from "../claude-processes.ts";
+import type { AssembledSession } from "../protocol/sync.ts";
 import { RUN_DIR, SANDBOX_USER, SESSION_CLAUDE_DIR } from "../protocol/paths.ts";
 import { tellInitToReload } from "./reload.ts";
 import { metricsPort, telemetryVariables } from "../metrics/settings.ts";
@@ -23,15 +25,15 @@ export function assembleFirst(
 /**
  * `parhelia-container assemble-session`, as root: brings the configuration of a session at work up to date
  * with the volume's, its MCP servers included. What the session changed itself stays; it can be run again at
- * any time. Prints
- * `{"changed": [FILE…]}`: the session's private files that are new to a running Claude Code.
+ * any time. Prints an `AssembledSession`.
  */
 export function assembleSession(): void {
   try {
     // In a sandbox that is still starting, init is about to do all of it.
-    const changed = existsSync(OVERRIDING_FILE) ? assembleAgain() : [];
+    if (existsSync(OVERRIDING_FILE)) assembleAgain();
     tellInitToReload();
-    process.stdout.write(`${JSON.stringify({ changed })}\n`);
+    const assembled: AssembledSession = { runningClaudes: claudeCommandLines().length };
+    process.stdout.write(`${JSON.stringify(assembled)}\n`);
   } catch (error) {
     if (!(error instanceof StepError)) throw error;
     process.stderr.write(`parhelia-container assemble-session: ${error.message}\n`);
@@ -39,17 +41,17 @@ export function assembleSession(): void {
   }
 }
 
-function assembleAgain(): string[] {
+function assembleAgain(): void {
   const overriding = new Set(readFileSync(OVERRIDING_FILE, "utf8").split("\n"));
-  return assemble({ overriding, trusted: [], apiKey: undefined }, process.env as Environment);
+  assemble({ overriding, trusted: [], apiKey: undefined }, process.env as Environment);
 }
 
 function assemble(
   options: Pick<SessionConfigOptions, "overriding" | "trusted" | "apiKey">,
   environment: Environment,
-): string[] {
+): void {
   const port = metricsPort(environment);
-  return assembleSessionConfig({
+  assembleSessionConfig({
     ...options,
     from: CLAUDE_DIR,
     to: SESSION_CLAUDE_DIR,

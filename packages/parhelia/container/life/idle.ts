@@ -1,4 +1,5 @@
-import { globSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { globSync, statSync } from "node:fs";
+import { claudeCommandLines, commandLine } from "../claude-processes.ts";
 import type { Ending } from "../init/ending.ts";
 import type { Environment } from "../init/session-environment.ts";
 import { sweepExecRecords } from "../init/supervise.ts";
@@ -66,21 +67,7 @@ function isAttachment(pid: number): boolean {
 }
 
 function hasHeadlessTurn(): boolean {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map(commandLine)
-    .some(
-      ([program = "", ...args]) =>
-        /(^|\/)claude$/.test(program) && args.some((arg) => HEADLESS.has(arg)),
-    );
-}
-
-function commandLine(pid: string): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-  } catch {
-    return []; // it has just ended
-  }
+  return claudeCommandLines().some((words) => words.some((word) => HEADLESS.has(word)));
 }
 
 /** When something last happened at a terminal of the session, or in a conversation. */

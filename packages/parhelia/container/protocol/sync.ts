@@ -75,3 +75,9 @@ export type SyncOutcome =
 
 /** Without input for this long, the other side is taken to be gone: the slowest uplink takes less for a piece. */
 export const SYNC_SILENCE_MS = 30_000;
+
+/** What `parhelia-container assemble-session` prints. */
+export interface AssembledSession {
+  /** Claude Codes that run in the session: they go on with what they read when they started. */
+  readonly runningClaudes: number;
+}

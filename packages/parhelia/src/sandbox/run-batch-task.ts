@@ -75,7 +75,7 @@ export async function runBatchTask<Task extends BatchTask>(
       ? await runInSandbox(connection, place, task, signal)
       : await runByFunction(deployed, task, signal);
   const result = resultOf(task, outcome);
-  const sessions = CHANGING.has(task.task) ? await reloadSessions(connection, place.app, []) : [];
+  const sessions = CHANGING.has(task.task) ? await reloadSessions(connection, place.app) : [];
   return { result, ranBy: deployed === undefined ? "sandbox" : "function", sessions };
 }
 

@@ -17,7 +17,7 @@ import {
 } from "../volume/layout.ts";
 import { sendSync, type SyncPlace } from "./sync-helper.ts";
 import { changedFiles, manifestOf } from "./sync-manifest.ts";
-import { reloadSessions, startOnlyChanges, type SyncedSession } from "./sync-sessions.ts";
+import { reloadSessions, type SyncedSession } from "./sync-sessions.ts";
 import { syncStream } from "./sync-stream.ts";
 
 export interface PushOptions {
@@ -88,7 +88,7 @@ export async function pushTree(
     if (outcome.outcome === "committed") {
       return {
         ...push.result(outcome),
-        sessions: await reloadSessions(connection, place.app, push.restartFor),
+        sessions: await reloadSessions(connection, place.app),
       };
     }
     if (outcome.outcome === "corrupt") throw changedMeanwhile(outcome.path);
@@ -112,8 +112,6 @@ export async function readManifest(
 /** One attempt: what is sent to a volume that has `base`. */
 class Push {
   readonly header: SyncHeader;
-  /** What running sessions see only after a new start. */
-  readonly restartFor: readonly string[];
 
   constructor(
     manifest: SyncManifest,
@@ -131,7 +129,6 @@ class Push {
       sent: options.sendAll ? Object.keys(manifest.files) : [...needed],
       overwriteEdited,
     };
-    this.restartFor = startOnlyChanges(manifest, base, [...needed]);
   }
 
   result({ removedFiles, keptEdited }: Extract<SyncOutcome, { outcome: "committed" }>) {

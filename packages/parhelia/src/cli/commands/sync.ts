@@ -99,13 +99,12 @@ function resultLines({ plan }: CollectedConfiguration, pushed: PushResult): stri
   ];
 }
 
-function sessionLine({ name, reloadFailure, restartFor }: PushResult["sessions"][number]): string {
-  const again = `parhelia stop ${name}, then parhelia up ${name}`;
+function sessionLine(session: PushResult["sessions"][number]): string {
+  const { name, reloadFailure, runningClaudes } = session;
   if (reloadFailure !== undefined) {
+    const again = `parhelia stop ${name}, then parhelia resume ${name}`;
     return `session ${name} does not see it (${reloadFailure}): ${again}`;
   }
-  if (restartFor.length > 0) {
-    return `session ${name} needs a restart to see ${restartFor.join(", ")}: ${again}`;
-  }
-  return `session ${name} sees it the next time that claude starts there`;
+  if (runningClaudes === 0) return `session ${name} has it`;
+  return `session ${name} has it; claude runs there with what it read before: /exit, then claude --continue`;
 }
