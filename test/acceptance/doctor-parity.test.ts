@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -249,6 +249,8 @@ describe.skipIf(program === "")("SPEC-01.04 parhelia doctor NAME", () => {
 
   test("tells what is not synced yet, and spends no token whatever the settings say", async () => {
     person.page(".claude/skills/newest/SKILL.md", "newest");
+    person.page(join(person.elsewhere, "outside/SKILL.md"), "outside");
+    person.link(".claude/skills/outside", join(person.elsewhere, "outside"));
     person.write(".claude/CLAUDE.md", "The word of the day is sloe.");
     const before = trapped.length;
     const url = `http://127.0.0.1:${(trap.address() as AddressInfo).port}/costs`;
@@ -265,6 +267,7 @@ describe.skipIf(program === "")("SPEC-01.04 parhelia doctor NAME", () => {
       expect(found[key], key).toContain("it changed here since the last sync");
     }
     expect(report.differences.find(({ name }) => name === "newest")?.remedy).toBe("parhelia sync");
+    expect(found["skills outside"]).toContain("it was not sent: the symbolic link leads to");
     expect(found["settings env ANTHROPIC_AUTH_TOKEN"]).toContain("it needs a login or a secret");
     expect(trapped.slice(before).filter((path) => path.startsWith("/costs"))).toEqual([]);
     expect(JSON.stringify(report)).not.toContain(env.ANTHROPIC_AUTH_TOKEN);
@@ -287,6 +290,18 @@ describe.skipIf(program === "")("SPEC-01.04 parhelia doctor NAME", () => {
       /^explained +MCP servers: web: .*\n +cause: it is only on this machine/m,
     );
     expect(run.stdout).not.toContain("sloe");
+  });
+
+  test("leaves no directory behind when it is interrupted in its second look", async () => {
+    const scratch = join(person.directory, "scratch");
+    mkdirSync(scratch);
+    const args = [...flags, "doctor", session.name];
+    const running = home.start(args, asPerson({ env: { TMPDIR: scratch } }));
+    const emptyDirectory = () => readdirSync(scratch).find((name) => name.startsWith("parhelia-"));
+    await eventually("the second look", 60_000, () => Promise.resolve(emptyDirectory()));
+    running.signal("SIGINT");
+    expect(await running.result).toMatchObject({ exitStatus: 130 });
+    expect(emptyDirectory()).toBeUndefined();
   });
 
   test("says what to do without a claude on this machine, or without the session", async () => {

@@ -119,15 +119,30 @@ async function lookWithoutProject(
   options: ParityOptions,
   places: Places,
 ): Promise<Evidence["withoutProject"]> {
-  const empty = mkdtempSync(join(tmpdir(), "parhelia-no-project-"));
-  try {
+  return inEmptyDirectory(options.signal, async (cwd) => {
     const [here, there] = await Promise.all([
-      lookHere(options.claude, { ...options, cwd: empty }),
+      lookHere(options.claude, { ...options, cwd }),
       lookThere(options.sandbox, mcpTimeoutMs(options.env), NO_PROJECT_DIR),
     ]);
     return { here: inPlace(here, places.here), there: inPlace(there, places.there) };
+  });
+}
+
+/** Does something in a directory that is there for it alone, and goes at once when the signal comes. */
+async function inEmptyDirectory<Result>(
+  signal: AbortSignal,
+  action: (directory: string) => Promise<Result>,
+): Promise<Result> {
+  const directory = mkdtempSync(join(tmpdir(), "parhelia-no-project-"));
+  const remove = () => {
+    rmSync(directory, { recursive: true, force: true });
+  };
+  signal.addEventListener("abort", remove);
+  try {
+    return await action(directory);
   } finally {
-    rmSync(empty, { recursive: true });
+    signal.removeEventListener("abort", remove);
+    remove();
   }
 }
 

@@ -48,6 +48,12 @@ describe("a difference is explained", () => {
       "it was not sent: as found",
     ],
     [
+      "a whole directory that was refused",
+      lostSkill,
+      { plan: [item("file", "skills/deploy", "refused")] },
+      "it was not sent: as found",
+    ],
+    [
       "a program that is missing",
       failing,
       { plan: [item("mcp-server", "own", "needs-install")] },
@@ -202,6 +208,7 @@ test("variables differ by value, whichever way settings write it; those of an ac
     ANTHROPIC_API_KEY: "y",
     HOME: "/b",
     CLAUDE_CODE_D: "",
+    CLAUDE_CODE_ENABLE_TELEMETRY: "1",
   };
   expect(differingVariables(here, there)).toEqual(["DISABLE_B", "MCP_C"]);
 });

@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import type { SyncItem, SyncItemKind, SyncVerdict } from "../layers/sync-tree.ts";
 import { CLAUDE_DIR } from "../volume/layout.ts";
 import type { Difference } from "./compare-views.ts";
@@ -7,10 +8,8 @@ import type { Explanation } from "./evidence.ts";
 const VERDICTS: Readonly<
   Record<Exclude<SyncVerdict, "portable" | "rewritten">, { why: string; remedy?: string }>
 > = {
-  refused: {
-    why: "it was not sent",
-    remedy: 'name it in allow = ["…"] under [sync] in parhelia.toml, then: parhelia sync',
-  },
+  // The plan says of what may be sent all the same how that is done.
+  refused: { why: "it was not sent" },
   "only-here": { why: "it is only on this machine" },
   "needs-install": {
     why: "it needs something installed",
@@ -59,18 +58,16 @@ function itemNames(
     case "slashCommands":
       return [
         { kind: "skill", name },
-        { kind: "file", name: `skills/${name}/SKILL.md` },
         { kind: "command", name: inFolders },
-        { kind: "file", name: `commands/${inFolders}.md` },
+        ...[...around(`skills/${name}/SKILL.md`), ...around(`commands/${inFolders}.md`)].map(
+          ofFile,
+        ),
       ];
     case "agents":
-      return [
-        { kind: "agent", name },
-        { kind: "file", name: `agents/${name}.md` },
-      ];
+      return [{ kind: "agent", name }, ...around(`agents/${name}.md`).map(ofFile)];
     case "memoryFiles":
       return name.startsWith(`${CLAUDE_DIR}/`)
-        ? [{ kind: "file", name: name.slice(CLAUDE_DIR.length + 1) }]
+        ? around(name.slice(CLAUDE_DIR.length + 1)).map(ofFile)
         : [];
     case "version":
     case "model":
@@ -79,6 +76,16 @@ function itemNames(
     case "tools":
       return [];
   }
+}
+
+/** A path and those of the directories around it: what is left out may be a whole directory. */
+function around(path: string): string[] {
+  const parent = dirname(path);
+  return parent === "." ? [path] : [path, ...around(parent)];
+}
+
+function ofFile(name: string): { readonly kind: SyncItemKind; readonly name: string } {
+  return { kind: "file", name };
 }
 
 /** Claude Code says `plugin:PLUGIN:SERVER` where the plan says `PLUGIN@MARKETPLACE SERVER`. */
