@@ -78,7 +78,7 @@ function python(lines: string) {
   });
 }
 
-describe.skipIf(!hasPython)("D10: modal_app.py", () => {
+describe.skipIf(!hasPython)("D10, SPEC-01.11b: modal_app.py", () => {
   test("asks for what the specification and the configuration say", () => {
     const { stdout, stderr } = python("print(json.dumps(modal.functions))");
     const functions = JSON.parse(stdout || `"${stderr}"`) as Record<string, object>;

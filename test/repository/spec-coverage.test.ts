@@ -55,6 +55,14 @@ describe("docs/spec-coverage.md", () => {
       expect(silent).toEqual([]);
     });
   }
+
+  test("names no file that is not there, in any of its tables", () => {
+    const named = files(readText("docs/spec-coverage.md")).filter((file) =>
+      /^(packages|test|docs|\.github)\//.test(file),
+    );
+    expect(named.length).toBeGreaterThan(100);
+    expect(named.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
+  });
 });
 
 /** Whether a text has the identifier, and not only a longer one such as SPEC-01.11a for SPEC-01.11. */
