@@ -34,8 +34,8 @@ export interface Recovery {
 /** Flags with which a home's sessions take checkpoints so often. @param intervalMs in whole seconds; 0: never */
 export function checkpointsEvery(home: ParheliaHome, intervalMs: number): readonly string[] {
   const file = join(home.directory, `checkpoints-every-${intervalMs}.toml`);
-  const interval = `interval = "${intervalMs / 1_000}s"`;
-  writeFileSync(file, `[image]\npip = []\n[checkpoint]\n${interval}\n`);
+  const interval = intervalMs === 0 ? "off" : `${intervalMs / 1_000}s`;
+  writeFileSync(file, `[image]\npip = []\n[checkpoint]\ninterval = "${interval}"\n`);
   return ["--config", file];
 }
 
