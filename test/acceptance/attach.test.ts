@@ -244,8 +244,8 @@ describe.skipIf(noWindow !== undefined)("Claude Code in an attached session", ()
   test("shows its prompt at 200×50 and at 90×30, and asks nothing before it", async () => {
     const window = await attach(session);
     await window.enter("claude");
-    const wide = await window.shows(/^❯/m, 60_000);
-    expect(wide).toMatch(/^─{200}$/m);
+    // All of it: the screen may be looked at while it is being drawn.
+    const wide = await window.shows(/^─{200}\n❯.*\n─{200}$/m, 60_000);
     expect(wide).not.toMatch(/trust|API key|Select login|Choose the text style|Yes, /);
     expect(await window.coloredScreen()).toContain("\u001B[38;2;");
 

@@ -7,6 +7,7 @@ import {
 } from "../support/editing-claude.ts";
 import { randomSecret } from "../support/leaks.ts";
 import { Session, useSharedHome } from "../support/shared-home.ts";
+import { checkpointsEvery } from "../support/sudden-end.ts";
 
 const home = useSharedHome();
 
@@ -19,7 +20,8 @@ afterAll(() => home.succeed(["secret", "rm", "anthropic-api-key"]));
 
 describe("Shutdown sequence, D9: parhelia stop", () => {
   test("during a running turn keeps that conversation", async () => {
-    const session = new Session(home, "stopped");
+    // No checkpoint of the timer may have what the last one would: then the last one is the timer's.
+    const session = new Session(home, "stopped", checkpointsEvery(home, 0));
     await session.up();
     const claude = await EditingClaude.start(home, session);
     const edits = claude.rounds;
