@@ -1,6 +1,7 @@
-// A session through the library: what `parhelia up`, `exec` and `stop` do, as functions.
+// A session through the library: what `parhelia up`, `exec`, `checkpoint` and `stop` do, as functions.
 import assert from "node:assert/strict";
 import {
+  checkpointSession,
   createClaudeSandbox,
   loadConfig,
   optionsFromConfig,
@@ -34,6 +35,10 @@ try {
   const failing = await runInSandbox(session, ["ls", "/nowhere"]);
   assert.equal(failing.exitStatus, 2);
   say(`ls: ${failing.stderr.trim()}`);
+
+  // What resumeSession and forkSession can go on from, also when the sandbox is gone.
+  const checkpoint = await checkpointSession(session.connection, session.name);
+  say(`checkpoint ${checkpoint.id}: ${checkpoint.bytes} bytes`);
 } finally {
   await stopSession(session.connection, session.name);
   session.close();

@@ -36,6 +36,7 @@ describe("examples", () => {
     expect(exitStatus, stderr).toBe(0);
     expect(stdout).toMatch(/ is ready after \d+ ms on local\nClaude Code: \d+\.\d+\.\d+ /);
     expect(stdout).toContain("Python: 42\n");
+    expect(stdout).toMatch(/^checkpoint \d{8}T\S+: \d+ bytes$/m);
     expect(stdout.endsWith("the sandbox has ended\n")).toBe(true);
   });
 

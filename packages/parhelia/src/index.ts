@@ -21,7 +21,16 @@ export { attachSession } from "./sandbox/attach-session.ts";
 export { runOnTerminal, type TerminalCommand } from "./sandbox/terminal-command.ts";
 export { UserTerminal } from "./sandbox/terminal.ts";
 export { runClaude, type ClaudeTurn } from "./sandbox/run-claude.ts";
-export { stopSession } from "./sandbox/stop-session.ts";
+export { checkpointSession } from "./sandbox/checkpoint-session.ts";
+export type { CheckpointResult } from "../container/protocol/checkpoint.ts";
+export {
+  forkSession,
+  resumeSession,
+  type GoOnOptions,
+  type ResumedSession,
+} from "./sandbox/go-on.ts";
+export { stopSession, type StopOptions } from "./sandbox/stop-session.ts";
+export { removeSession, type RemoveOptions } from "./sandbox/remove-session.ts";
 export { listSessions, type RunningSession } from "./sandbox/list-sessions.ts";
 export { withConnection, requireSession } from "./sandbox/session.ts";
 export { buildAndPublish, type ImageRequest } from "./sandbox/image.ts";

@@ -1,54 +1,45 @@
 import type { LoadedConfig } from "../config/load.ts";
 import { logLine } from "../log.ts";
-import {
-  explainRestore,
-  resumedSandbox,
-  versionWarning,
-  type ResumePlan,
-} from "../sandbox/resume-session.ts";
-import { formatDuration } from "../units.ts";
+import type { GoOnOptions, ResumedSession } from "../sandbox/go-on.ts";
+import type { ClaudeSandboxOptions } from "../sandbox/sandbox-options.ts";
+import { formatDuration, HOUR_MS } from "../units.ts";
+import { announceTarget } from "./acting.ts";
 import type { CommandContext } from "./command.ts";
 import type { ResumeCommandOptions } from "./command-types.ts";
-import { startSession } from "./start-session.ts";
+import { showingProgress } from "./start-session.ts";
 
 export interface CheckpointStart {
-  readonly loaded: LoadedConfig;
-  readonly plan: ResumePlan;
   /** The session that goes on. */
   readonly name: string;
   readonly options: ResumeCommandOptions;
+  /** `resumeSession`, or a fork. */
+  readonly goOn: (options: ClaudeSandboxOptions, given: GoOnOptions) => Promise<ResumedSession>;
 }
 
 /** Starts the sandbox of a session that goes on from a checkpoint, and says what it goes on from. */
 export async function startFromCheckpoint(
   context: CommandContext,
-  { loaded, plan, name, options }: CheckpointStart,
+  { name, options, goOn }: CheckpointStart,
 ): Promise<number> {
-  const { modal, sandbox } = loaded.config;
-  const given = {
-    gpu: options.gpu,
-    timeoutHours: options.timeout === undefined ? undefined : sandbox.timeoutMs / 3_600_000,
-    regions: options.region === undefined ? undefined : modal.regions,
-  };
-  const session = await startSession(context, loaded, name, {
-    ...resumedSandbox(plan, name, given),
-    aboveLimit: options.force,
-  }).catch((error: unknown) => {
-    throw explainRestore(error);
-  });
+  const { region, timeout, env } = options;
+  const loaded = await context.loadConfig({ region, timeout, env });
+  announceTarget(loaded.config.target);
+  const session = await showingProgress(context, loaded, name, (configured) =>
+    goOn({ ...configured, aboveLimit: options.force }, givenNow(options, loaded)),
+  );
   try {
-    const warning = await versionWarning(session.sandbox, plan);
-    if (warning !== undefined) logLine(`warning: ${warning}`);
-    const { sandboxId, target, variant, readyMs } = session;
+    const { sandboxId, target, variant, readyMs, checkpoint } = session;
     if (options.json) {
-      const checkpoint = `${plan.session}/${plan.id}`;
+      const from = `${checkpoint.session}/${checkpoint.id}`;
       const ready = Math.round(readyMs);
-      context.printJson({ name, sandboxId, target, variant, readyMs: ready, checkpoint });
+      context.printJson({ name, sandboxId, target, variant, readyMs: ready, checkpoint: from });
       return 0;
     }
-    const since = formatDuration(Math.max(0, Date.now() - Date.parse(plan.state.createdAt)));
-    logLine(`${name} goes on from checkpoint ${plan.id}, ${since} ago; parhelia attach ${name}`);
-    if (plan.state.conversations > 0) {
+    const since = formatDuration(Math.max(0, Date.now() - checkpoint.createdAt.getTime()));
+    logLine(
+      `${name} goes on from checkpoint ${checkpoint.id}, ${since} ago; parhelia attach ${name}`,
+    );
+    if (checkpoint.conversations > 0) {
       logLine(`parhelia run ${name} --continue "go on" continues its conversation`);
     }
     context.print(name);
@@ -56,4 +47,17 @@ export async function startFromCheckpoint(
   } finally {
     session.close();
   }
+}
+
+/** The configuration has a value for each of these: what was asked for on the command line counts. */
+function givenNow(
+  { at, gpu, timeout, region }: ResumeCommandOptions,
+  { config }: LoadedConfig,
+): GoOnOptions {
+  return {
+    at,
+    gpu,
+    timeoutHours: timeout === undefined ? undefined : config.sandbox.timeoutMs / HOUR_MS,
+    regions: region === undefined ? undefined : config.modal.regions,
+  };
 }

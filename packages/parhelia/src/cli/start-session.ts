@@ -26,15 +26,25 @@ export async function startSession(
 ): Promise<ClaudeSandbox> {
   const project = choice && (await findProject(context.cwd, choice));
   if (project !== undefined) logLine(`project ${describeSource(project)}`);
+  const onProjectProgress = showTransfer();
+  return showingProgress(context, loaded, name, (options) =>
+    createClaudeSandbox({ ...options, project, onProjectProgress, ...further }),
+  );
+}
+
+/** Starts a session of the configuration in some way, showing what happens on the way to its sandbox. */
+export async function showingProgress<T>(
+  context: CommandContext,
+  loaded: LoadedConfig,
+  name: string,
+  start: (options: ClaudeSandboxOptions) => Promise<T>,
+): Promise<T> {
   const progress = showBuildProgress();
   let building = false;
   const options = optionsFromConfig(name, loaded, context.cwd);
   try {
-    return await createClaudeSandbox({
+    return await start({
       ...options,
-      project,
-      onProjectProgress: showTransfer(),
-      ...further,
       signal: context.signal,
       onWarning: (message) => {
         logLine(`warning: ${message}`);

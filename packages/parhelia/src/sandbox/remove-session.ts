@@ -1,10 +1,13 @@
 import { CONTAINER_PROGRAM } from "../../container/protocol/paths.ts";
+import { cpuVariant } from "../config/variants.ts";
 import { SystemError } from "../errors.ts";
 import type { Connection } from "../modal/connection.ts";
-import { findSandbox, type App, type Image, type Volume } from "../modal/sandboxes.ts";
+import { findSandbox, type Volume } from "../modal/sandboxes.ts";
 import { requireVolume } from "../modal/volumes.ts";
 import { MINUTE_MS } from "../units.ts";
 import { VOLUME_ROOT } from "../volume/layout.ts";
+import { ensureImage } from "./image.ts";
+import { imageRequest, type ClaudeSandboxOptions } from "./sandbox-options.ts";
 import { noSuchSession } from "./session.ts";
 import { readStoredSession } from "./stored-checkpoints.ts";
 
@@ -13,19 +16,19 @@ const RESOURCES = { cpu: 1, memoryMiB: 512 };
 export interface RemoveOptions {
   /** Default: `parhelia-vol`. */
   readonly volumeName?: string | undefined;
-  /** The App and an image of it: of a sandbox that marks what is left; asked for only where something is. */
-  readonly place: () => Promise<{ readonly app: App; readonly image: Image }>;
+  /** Of the sandbox that marks what is left, where no image is published yet. Default: as for a session. */
+  readonly image?: ClaudeSandboxOptions["image"];
 }
 
 /**
  * Ends a session's sandbox at once and marks its checkpoints as those of a session that nobody wants back:
- * pruning may then remove all of them.
+ * pruning may then remove all of them. Nothing of a session that runs is saved.
  * @throws UserError when the name has neither a sandbox, now or before, nor a checkpoint
  */
 export async function removeSession(
   connection: Connection,
   name: string,
-  { volumeName = "parhelia-vol", place }: RemoveOptions,
+  { volumeName = "parhelia-vol", image }: RemoveOptions = {},
 ): Promise<void> {
   const running = await findSandbox(connection, name);
   if (running !== undefined) {
@@ -38,7 +41,7 @@ export async function removeSession(
   const volume = await requireVolume(connection, volumeName).catch(() => undefined);
   const stored = volume && (await readStoredSession(connection, volume, name));
   if (volume !== undefined && stored !== undefined && stored.checkpoints.length > 0) {
-    if (!stored.isRemoved) await markRemoved(connection, await place(), volume, name);
+    if (!stored.isRemoved) await markRemoved(connection, image, volume, name);
     return;
   }
   const ended = await findSandbox(connection, name, { includeEnded: true });
@@ -47,11 +50,17 @@ export async function removeSession(
 
 async function markRemoved(
   connection: Connection,
-  { app, image }: { readonly app: App; readonly image: Image },
+  image: RemoveOptions["image"],
   volume: Volume,
   name: string,
 ): Promise<void> {
-  const sandbox = await connection.client.sandboxes.create(app, image, {
+  const { client, appName } = connection;
+  const appFound = client.apps.fromName(appName, { createIfMissing: true });
+  const [app, found] = await Promise.all([
+    appFound,
+    ensureImage(connection, appFound, imageRequest(cpuVariant, { image })),
+  ]);
+  const sandbox = await client.sandboxes.create(app, found, {
     ...RESOURCES,
     command: [CONTAINER_PROGRAM, "remove-session", name],
     volumes: { [VOLUME_ROOT]: volume },

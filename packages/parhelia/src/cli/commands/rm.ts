@@ -1,9 +1,7 @@
 import type { LoadedConfig } from "../../config/load.ts";
 import { lockPathFor } from "../../config/lock-file.ts";
-import { cpuVariant } from "../../config/variants.ts";
 import { UserError } from "../../errors.ts";
 import { logLine } from "../../log.ts";
-import { ensureImage } from "../../sandbox/image.ts";
 import { removeOrphans } from "../../sandbox/orphans.ts";
 import { removeSession } from "../../sandbox/remove-session.ts";
 import { withConnection } from "../../sandbox/session.ts";
@@ -33,17 +31,7 @@ async function remove(context: CommandContext, loaded: LoadedConfig, name: strin
   await withConnection(actOn(loaded), (connected) =>
     removeSession(connected, name, {
       volumeName: volume.name,
-      place: async () => {
-        const { client, appName } = connected;
-        const appFound = client.apps.fromName(appName, { createIfMissing: true });
-        const lockPath = lockPathFor(loaded.file, context.cwd);
-        const request = { ...image, variant: cpuVariant, lockPath };
-        const [app, found] = await Promise.all([
-          appFound,
-          ensureImage(connected, appFound, request),
-        ]);
-        return { app, image: found };
-      },
+      image: { ...image, lockPath: lockPathFor(loaded.file, context.cwd) },
     }),
   );
   logLine(`${name} is removed; its checkpoints stay until they are pruned`);
