@@ -221,3 +221,22 @@ describe("what reaches Modal: how many sessions run already", () => {
     expect(modal.count("sandboxCreateV2")).toBe(0);
   });
 });
+
+test("ls on Modal estimates costs by the configured rates, and says of when they are", async () => {
+  const sandbox = {
+    id: "sb-1",
+    name: "before",
+    createdAt: Date.now() / 1_000 - 1_800,
+    timeoutSecs: 3_600,
+    tags: [],
+    resourceInfo: { milliCpu: { value: 2_000 }, memoryMb: { value: 0 } },
+  };
+  modal.answers["sandboxListV2"] = ({ beforeTimestamp }) => ({
+    sandboxes: beforeTimestamp === 0 ? [sandbox] : [],
+  });
+  const rates = '[cost]\nas_of = "2026-02-03"\ncpu_core_hour = 4\n';
+  writeFileSync(join(home.project, "parhelia.toml"), rates);
+  const { stdout, stderr } = await home.run(["--target", "modal", "ls"], { env: modal.env });
+  expect(stdout).toMatch(/^before +starting +unknown +30 min \d+ s +- +29 min \d+ s +~\$4\.0\d /m);
+  expect(stderr).toMatch(/costs are estimates, by rates as of 2026-02-03; .*modal\.com\/pricing/);
+});

@@ -52,8 +52,13 @@ export function watchActivity({ idleMs, environment, ending }: IdleOptions): voi
   );
 }
 
+/** Only `parhelia ls` reads it: a full disk is no reason to let the session live on. */
 function recordActivity(activity: Activity): void {
-  writeFileAtomically(ACTIVITY_FILE, JSON.stringify(activity), { mode: 0o644 });
+  try {
+    writeFileAtomically(ACTIVITY_FILE, JSON.stringify(activity), { mode: 0o644 });
+  } catch (error) {
+    writeLog(`parhelia-init could not record activity: ${String(error)}`);
+  }
 }
 
 /** Whether something runs that is never idle: a command from outside, or a headless turn. */
