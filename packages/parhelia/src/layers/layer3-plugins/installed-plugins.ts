@@ -84,7 +84,7 @@ function projectItem(id: string, project: string): SyncItem {
 function collectPlugin(
   id: string,
   { installPath }: InstalledPlugin,
-  { paths, collector, commands, enabled }: PluginParts,
+  { paths, collector, commands, enabled, marketplaces }: PluginParts,
 ): SyncItem[] {
   const place = paths.find(installPath) ?? installPath;
   if (!existsSync(installPath)) {
@@ -98,7 +98,7 @@ function collectPlugin(
   const findings: Finding[] = [];
   if (leftOut > 0) findings.push({ verdict: "portable", note: `${leftOut} of its files left out` });
   if (enabled[id] !== true) findings.push({ verdict: "portable", note: "not enabled" });
-  const contents = readPluginContents(id, installPath, commands);
+  const contents = readPluginContents(id, readFrom(id, marketplaces) ?? installPath, commands);
   return [
     planItem("plugin", id, {
       findings: [...findings, ...contents.findings],
@@ -111,8 +111,39 @@ function collectPlugin(
 
 /** What a marketplace says of its plugins. */
 const marketplaceShape = z.looseObject({
+  metadata: z.looseObject({ pluginRoot: z.string().optional() }).optional(),
   plugins: z.array(z.looseObject({ name: z.string(), source: z.unknown() })),
 });
+
+/** A plugin as its marketplace lists it. */
+interface Listed {
+  readonly marketplace: Marketplace;
+  /** The marketplace's content here. */
+  readonly root: string;
+  readonly source: unknown;
+  /** Directory in `root` that sources are relative to. */
+  readonly pluginRoot: string;
+}
+
+function listedPlugin(id: string, marketplaces: readonly Marketplace[]): Listed | undefined {
+  const [plugin = "", name = ""] = id.split("@");
+  const marketplace = marketplaces.find((candidate) => candidate.name === name);
+  if (marketplace?.root === undefined) return undefined;
+  const { root } = marketplace;
+  const file = join(root, ".claude-plugin", "marketplace.json");
+  const listing = readOptionalJson(file, marketplaceShape);
+  const source = listing?.plugins.find((candidate) => candidate.name === plugin)?.source;
+  return { marketplace, root, source, pluginRoot: listing?.metadata?.pluginRoot ?? "." };
+}
+
+/** Claude Code reads a plugin of a directory marketplace there, and not the copy that an installation made. */
+function readFrom(id: string, marketplaces: readonly Marketplace[]): string | undefined {
+  const listed = listedPlugin(id, marketplaces);
+  if (listed?.marketplace.source.source !== "directory") return undefined;
+  const { root, source, pluginRoot } = listed;
+  if (typeof source !== "string") return undefined;
+  return [join(root, source), join(root, pluginRoot, source)].find((place) => existsSync(place));
+}
 
 /** The repository of a plugin that its marketplace only names, and does not hold. */
 function ownSource(
@@ -120,14 +151,8 @@ function ownSource(
   { installPath, gitCommitSha }: InstalledPlugin,
   { marketplaces, paths }: PluginParts,
 ): PluginSource | undefined {
-  const [plugin = "", marketplace = ""] = id.split("@");
-  const root = marketplaces.find(({ name }) => name === marketplace)?.root;
-  if (root === undefined || gitCommitSha === undefined) return undefined;
-  const listing = readOptionalJson(
-    join(root, ".claude-plugin", "marketplace.json"),
-    marketplaceShape,
-  );
-  const source = listing?.plugins.find(({ name }) => name === plugin)?.source;
+  if (gitCommitSha === undefined) return undefined;
+  const source = listedPlugin(id, marketplaces)?.source;
   if (typeof source !== "object" || source === null) return undefined;
   const description = source as JsonObject;
   const repository = repositoryOf(description);

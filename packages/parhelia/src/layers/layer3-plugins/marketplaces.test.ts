@@ -163,6 +163,29 @@ describe("marketplaces on this machine", () => {
     });
   });
 
+  test("a directory's plugin is judged by what lies in it, and not by the copy that was installed", () => {
+    const root = join(person.home, "own market");
+    const listing = (source: string) => ({
+      metadata: { pluginRoot: "./packages" },
+      plugins: [{ name: "tool", source }],
+    });
+    const hooks = { Stop: [{ hooks: [{ type: "command", command: "jq ." }] }] };
+    person.write(`${root}/packages/tool/.claude-plugin/plugin.json`, { name: "tool", hooks });
+    const installPath = join(person.configDir, "plugins/cache/own/tool/1.0");
+    person.write(`${installPath}/.claude-plugin/plugin.json`, { name: "tool" });
+    person.write(".claude/plugins/known_marketplaces.json", {
+      own: { source: { source: "directory", path: root }, installLocation: root },
+    });
+    person.write(".claude/plugins/installed_plugins.json", {
+      version: 2,
+      plugins: { "tool@own": [{ scope: "user", installPath, version: "1.0" }] },
+    });
+    for (const source of ["./packages/tool", "tool"]) {
+      person.write(`${root}/.claude-plugin/marketplace.json`, listing(source));
+      expect(itemOf(person.collect(), "tool@own Stop")?.verdict, source).toBe("needs-install");
+    }
+  });
+
   test("one that is gone, never fetched, or all of the home directory brings nothing", () => {
     person.write("diary.txt", "private words");
     person.write(".claude/plugins/known_marketplaces.json", {
