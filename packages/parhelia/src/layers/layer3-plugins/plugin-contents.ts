@@ -10,7 +10,10 @@ import type { SyncItem } from "../sync-tree.ts";
 
 const hooksShape = settingsShape.pick({ hooks: true });
 
-const manifestShape = z.looseObject({ mcpServers: z.unknown(), hooks: z.unknown() });
+const manifestShape = z.looseObject({
+  mcpServers: z.unknown().optional(),
+  hooks: z.unknown().optional(),
+});
 
 /** What a plugin brings that may need something of the sandbox. */
 interface PluginContents {
