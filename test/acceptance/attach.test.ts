@@ -238,6 +238,10 @@ describe.skipIf(noWindow !== undefined)("Claude Code in an attached session", ()
       "--env",
       `ANTHROPIC_BASE_URL=${NO_API}`,
     );
+    // To a person who prefers a mode, Claude Code offers another one.
+    const settings = '{"permissions":{"defaultMode":"acceptEdits"}}';
+    const write = `echo '${settings}' > "$CLAUDE_CONFIG_DIR/settings.json"`;
+    await session.output(["sh", "-c", write]);
     return () => session.stop();
   });
 

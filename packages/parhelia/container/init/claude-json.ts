@@ -7,6 +7,7 @@ const API_KEY_TAIL_CHARACTERS = 20;
 /** What Claude Code would tell or ask once. What the session has of its own comes before these. */
 const DEFAULTS: JsonObject = {
   hasSeenAutoDefaultNotice: true,
+  hasSeenAutoDefaultNudge: true,
   hasSeenAutoModeEntryWarning: true,
 };
 

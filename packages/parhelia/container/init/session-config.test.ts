@@ -278,6 +278,7 @@ describe("the questions of Claude Code's first start", () => {
     assemble({ apiKey: key });
     expect(get("own/.claude.json")).toEqual({
       hasSeenAutoDefaultNotice: true,
+      hasSeenAutoDefaultNudge: true,
       hasSeenAutoModeEntryWarning: true,
       hasCompletedOnboarding: true,
       projects: { "/work": { hasTrustDialogAccepted: true } },
