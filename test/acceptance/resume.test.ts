@@ -6,7 +6,7 @@ import { continueConversation } from "../support/editing-claude.ts";
 import { eventually } from "../support/eventually.ts";
 import { randomSecret } from "../support/leaks.ts";
 import { callTool, say, startScriptedMessagesApi } from "../support/scripted-messages-api.ts";
-import { Session, useSharedHome } from "../support/shared-home.ts";
+import { Session, useSharedHome, type ListedCheckpoint } from "../support/shared-home.ts";
 
 const home = useSharedHome();
 
@@ -200,6 +200,10 @@ describe("parhelia resume says what is wrong", () => {
     await other.reload();
     await other.asRoot(["sh", "-c", `printf x | dd of=${file} bs=1 seek=5 conv=notrunc`]);
     await other.commit();
+    const [damaged, ...whole] = await session.checkpoints();
+    expect(damaged).toMatchObject({ id: last?.id, status: "damaged", verified: false });
+    expect(damaged?.damage).toBe("conversation.json has another content than was written");
+    expect(whole.every(({ status, verified }) => status === "kept" && verified)).toBe(true);
     const torn = await session.command("resume");
     expect(torn.exitStatus, torn.stderr).toBe(1);
     expect(torn.stderr).toContain(`${last?.id}`);
@@ -213,6 +217,20 @@ describe("parhelia resume says what is wrong", () => {
     expect(unreadable.exitStatus, unreadable.stderr).toBe(1);
     expect(unreadable.stderr).toContain(`--at ${earlier?.id}`);
     await session.resume("--at", earlier?.id ?? "");
+  });
+
+  test("with a large checkpoint: what is damaged in it is found when it is read", async () => {
+    await session.output(["sh", "-c", "head -c 70M /dev/urandom > large"]);
+    const { stdout: id } = await session.command("checkpoint");
+    const archive = `${history}/${id.trim()}/workspace.tar.gz`;
+    await session.asRoot(["sh", "-c", `printf x | dd of=${archive} bs=1 seek=9M conv=notrunc`]);
+    await session.commit();
+    expect((await session.command("checkpoint ls")).stdout).toContain("--verify reads it");
+    const [last, ...others] = JSON.parse(
+      (await session.command("checkpoint ls", "--verify", "--json")).stdout,
+    ) as readonly ListedCheckpoint[];
+    expect(last).toMatchObject({ id: id.trim(), status: "damaged", verified: false });
+    expect(others).toContainEqual(expect.objectContaining({ status: "kept", verified: true }));
   });
 
   test("after rm: it is gone, until it is pruned for who insists", async () => {

@@ -118,20 +118,31 @@ describe("issue C: two sessions on one project", () => {
     );
   });
 
-  test("and a session's tree of before is never written over", async () => {
-    await two.stop();
-    const plain = await projects.run(shared, ["up", two.name]);
-    expect(plain.exitStatus).toBe(2);
-    expect(plain.stderr).toContain(`parhelia resume ${two.name}`);
-    // Not even when it is to begin anew: the checkpoint stays, and so does the tree.
-    const again = await projects.run(shared, ["up", two.name, "--new"]);
-    expect(again.exitStatus).toBe(2);
-    expect(again.stderr).toContain(
-      `session ${two.name} has a working tree of before on the volume`,
-    );
-    expect(again.stderr).toContain(`parhelia pull ${two.name}`);
+  test("and a session's tree of before is not written over", async () => {
+    await home.succeed(["rm", one.name]);
+    const { exitStatus, stderr } = await projects.run(shared, ["up", one.name]);
+    expect(exitStatus).toBe(2);
+    expect(stderr).toContain(`session ${one.name} has a working tree of before on the volume`);
+    for (const hint of [`parhelia pull ${one.name}`, `parhelia up ${one.name} --new`]) {
+      expect(stderr).toContain(hint);
+    }
     const running = (await home.json(["ls"])) as { name: string }[];
-    expect(running.map(({ name }) => name)).not.toContain(two.name);
+    expect(running.map(({ name }) => name)).not.toContain(one.name);
+  });
+
+  test("not even by one that begins anew: it is put aside", async () => {
+    await two.output(["sh", "-c", "echo work > file; echo work > work"]);
+    await two.stop();
+    const refused = await projects.run(shared, ["up", two.name]);
+    expect(refused.exitStatus).toBe(2);
+    for (const hint of [`resume ${two.name}`, `up ${two.name} --new`]) {
+      expect(refused.stderr).toContain(`parhelia ${hint}`);
+    }
+    const anew = await projects.run(shared, ["up", two.name, "--new"]);
+    expect(anew.exitStatus, anew.stderr).toBe(0);
+    expect(await projects.filesIn(two)).toEqual(filesOf(shared));
+    const aside = `cd "$PWD".before-* && cat file work`;
+    expect(await two.output(["sh", "-c", aside])).toBe("work\nwork");
   });
 });
 

@@ -35,15 +35,21 @@ export class Projects {
   }
 
   /** The same without waiting for its end. */
-  start(cwd: string, args: readonly string[]): RunningProgram {
-    const env = { PARHELIA_CONFIG: join(this.#home.project, "parhelia.toml") };
-    return this.#home.start(args, { cwd, env });
+  start(cwd: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): RunningProgram {
+    const configuration = join(this.#home.project, "parhelia.toml");
+    return this.#home.start(args, { cwd, env: { PARHELIA_CONFIG: configuration, ...env } });
+  }
+
+  /** A session that is stopped after the last test. */
+  session(name: string): Session {
+    const session = new Session(this.#home, `ws-${name}`);
+    this.#sessions.push(session);
+    return session;
   }
 
   /** Starts a session in a directory. @returns what `up` said */
   async up(name: string, cwd: string, ...args: readonly string[]) {
-    const session = new Session(this.#home, `ws-${name}`);
-    this.#sessions.push(session);
+    const session = this.session(name);
     return { session, ...(await this.run(cwd, ["up", session.name, ...args])) };
   }
 

@@ -91,6 +91,8 @@ export interface ListedCheckpoint {
   readonly reason: string | null;
   readonly conversations: number | null;
   readonly status: string;
+  readonly damage: string | null;
+  readonly verified: boolean;
 }
 
 /** What `parhelia up --json` prints. */

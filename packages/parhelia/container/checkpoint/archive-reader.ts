@@ -3,7 +3,7 @@ import { closeSync, fstatSync, openSync } from "node:fs";
 import type { CheckpointFile } from "../protocol/checkpoint.ts";
 import type { Table, TableRow } from "./archive-format.ts";
 import { decodeTrailer, TRAILER_BYTES } from "./archive-format.ts";
-import { DIGEST_ALGORITHM } from "./digest.ts";
+import { DIGEST_ALGORITHM } from "../protocol/checkpoint.ts";
 import type { Entry } from "./entry.ts";
 import { decompress } from "./gzip.ts";
 import { readWhole } from "./read-file.ts";

@@ -3,7 +3,7 @@ import { closeSync, fsyncSync, ftruncateSync, openSync, writeSync } from "node:f
 import type { CheckpointFile } from "../protocol/checkpoint.ts";
 import type { Member, TableRow } from "./archive-format.ts";
 import { encodeTrailer } from "./archive-format.ts";
-import { DIGEST_ALGORITHM } from "./digest.ts";
+import { DIGEST_ALGORITHM } from "../protocol/checkpoint.ts";
 import type { Entry } from "./entry.ts";
 import { FlushAhead } from "./flush-ahead.ts";
 import { compress, isCompressible } from "./gzip.ts";

@@ -11,6 +11,7 @@ import {
   LAST_CHECKPOINT_FILE,
   SESSION_CLAUDE_DIR,
 } from "../protocol/paths.ts";
+import { isIncomplete } from "../workspace/incomplete-tree.ts";
 import { writeFileAtomically } from "../write-file.ts";
 import { latestId } from "./history.ts";
 import { withLock } from "./lock.ts";
@@ -28,7 +29,8 @@ const URGENT: readonly CheckpointReason[] = ["request", "deadline", "shutdown", 
 /**
  * `parhelia-container checkpoint --reason REASON [--commit]`, as the sandbox's user: writes a checkpoint of
  * this session where something has changed since the last one. Prints a `CheckpointResult`; with `--commit`
- * it does so once other sandboxes can see the checkpoint. Status 0 where there is one now, otherwise 1.
+ * it does so once other sandboxes can see the checkpoint. Status 0 where there is one now, otherwise 1. Of a tree
+ * that its project is still on its way to, or was cut off on, none is taken: `isTooEarly`.
  */
 export async function checkpoint(args: readonly string[]): Promise<void> {
   const reason = reasonIn(args);
@@ -62,14 +64,17 @@ async function take(reason: CheckpointReason, isCommitted: boolean): Promise<Che
   const session = process.env["PARHELIA_SESSION"] ?? "";
   const places = checkpointPlaces(VOLUME_ROOT, session);
   const claudeDirectory = process.env["CLAUDE_CONFIG_DIR"] ?? SESSION_CLAUDE_DIR;
+  const workspace = ownWorkspace(process.env["PARHELIA_WORKSPACE"]);
   const durationMs = () => Math.round(performance.now());
+  const isTooEarly = workspace !== null && isIncomplete(workspace);
   try {
     if (session === "") throw new Error("PARHELIA_SESSION is not set: this is no session");
+    if (isTooEarly) throw new Error("not all of the session's project has come");
     const written = await withLock(join(CHECKPOINT_MEMORY_DIR, "lock"), () => {
       const taken = writeCheckpoint({
         places,
         reason,
-        workspace: ownWorkspace(process.env["PARHELIA_WORKSPACE"]),
+        workspace,
         claudeDirectory,
         knownFiles: join(CHECKPOINT_MEMORY_DIR, "known-files.json"),
         windows: listWindows(claudeDirectory),
@@ -80,11 +85,12 @@ async function take(reason: CheckpointReason, isCommitted: boolean): Promise<Che
       if (isCommitted) commitVolume();
       return taken;
     });
-    return { ok: true, ...written, durationMs: durationMs(), error: null };
+    return { ok: true, ...written, durationMs: durationMs(), error: null, isTooEarly };
   } catch (error) {
     const id = session === "" ? null : (latestId(places) ?? null);
     const text = error instanceof Error ? error.message : String(error);
-    return { ok: false, id, unchanged: false, bytes: 0, durationMs: durationMs(), error: text };
+    const failed = { ok: false, id, unchanged: false, bytes: 0, error: text, isTooEarly };
+    return { ...failed, durationMs: durationMs() };
   }
 }
 

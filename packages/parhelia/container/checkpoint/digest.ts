@@ -1,9 +1,6 @@
 import { createHash } from "node:crypto";
 import { closeSync, openSync, readSync } from "node:fs";
-import type { CheckpointFile } from "../protocol/checkpoint.ts";
-
-/** Of what `state.json` lists. */
-export const DIGEST_ALGORITHM = "sha512-256";
+import { DIGEST_ALGORITHM, type CheckpointFile } from "../protocol/checkpoint.ts";
 
 const CHUNK_BYTES = 1024 * 1024;
 

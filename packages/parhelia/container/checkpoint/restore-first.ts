@@ -1,5 +1,5 @@
-import { lchownSync, mkdirSync, rmSync } from "node:fs";
-import { incompleteTreeMarker, VOLUME_ROOT } from "../../src/volume/layout.ts";
+import { lchownSync, mkdirSync } from "node:fs";
+import { VOLUME_ROOT } from "../../src/volume/layout.ts";
 import { ownWorkspace } from "./places.ts";
 import { RestoreError, restoreCheckpoint } from "./restore.ts";
 import { writeLog } from "../log.ts";
@@ -8,6 +8,7 @@ import { SANDBOX_USER, SESSION_CLAUDE_DIR } from "../protocol/paths.ts";
 import { asUser } from "../init/as-user.ts";
 import type { Environment } from "../init/session-environment.ts";
 import { StepError } from "../init/steps.ts";
+import { endFilling } from "../workspace/incomplete-tree.ts";
 
 /**
  * Brings back the checkpoint that PARHELIA_RESTORE names, as the session's user, before the volume's
@@ -30,7 +31,7 @@ export function restoreFirst(from: string, environment: Environment): readonly C
       }),
     );
     // A project that was cut off on its way is no longer waited for.
-    if (workspace !== null) rmSync(incompleteTreeMarker(workspace), { force: true });
+    if (workspace !== null) endFilling(workspace);
     writeLog(`parhelia-init ${describe(report)}`);
     return windows;
   } catch (error) {

@@ -7,16 +7,15 @@ import {
   lutimesSync,
   mkdirSync,
   openSync,
-  readdirSync,
   renameSync,
   rmSync,
   symlinkSync,
   utimesSync,
   writeSync,
 } from "node:fs";
-import { basename, dirname, join } from "node:path";
-import { movedTreeDir } from "../../src/volume/layout.ts";
+import { dirname, join } from "node:path";
 import { CHECKPOINT_FILES } from "../protocol/checkpoint.ts";
+import { putAside } from "../workspace/put-aside.ts";
 import type { FileSink } from "./archive-reader.ts";
 import { ArchiveReader } from "./archive-reader.ts";
 import type { Entry } from "./entry.ts";
@@ -57,14 +56,9 @@ export function restoreTree(checkpoint: Previous, tree: string): RestoredTree {
     rmSync(restoring, { recursive: true, force: true });
     throw error;
   }
-  const hadContent = found !== undefined && !isEmptyDirectory(tree);
-  const aside = movedTreeDir(tree, checkpoint.state.id);
-  if (hadContent) {
-    removeMovedTrees(tree);
-    renameSync(tree, aside);
-  } else rmSync(tree, { recursive: true, force: true });
+  const movedTo = putAside(tree, checkpoint.state.id);
   renameSync(restoring, tree);
-  return { isKept: false, movedTo: hadContent ? aside : null };
+  return { isKept: false, movedTo };
 }
 
 function isSameTree(tree: string, entries: ReadonlyMap<string, Entry>): boolean {
@@ -143,17 +137,4 @@ function makeDirectory(path: string, made: Set<string>): void {
   if (made.has(path)) return;
   mkdirSync(path, { recursive: true });
   made.add(path);
-}
-
-function isEmptyDirectory(path: string): boolean {
-  return lstatSync(path).isDirectory() && readdirSync(path).length === 0;
-}
-
-function removeMovedTrees(tree: string): void {
-  const prefix = movedTreeDir(basename(tree), "");
-  for (const name of readdirSync(dirname(tree))) {
-    if (name.startsWith(prefix)) {
-      rmSync(join(dirname(tree), name), { recursive: true, force: true });
-    }
-  }
 }

@@ -1,9 +1,7 @@
-import { mkdirSync } from "node:fs";
-import { WORKSPACES_DIR } from "../../src/volume/layout.ts";
-import { SANDBOX_USER, TMUX_SESSION } from "../protocol/paths.ts";
-import { asUser } from "./as-user.ts";
+import { TMUX_SESSION } from "../protocol/paths.ts";
 import type { CheckpointWindow } from "../protocol/checkpoint.ts";
 import type { Linked } from "./link-config.ts";
+import { prepareWorkspace } from "./prepare-workspace.ts";
 import type { Environment } from "./session-environment.ts";
 import { runAsUser } from "./user-command.ts";
 
@@ -17,9 +15,7 @@ const STOP_TIMEOUT_MS = 1_000;
  * @throws StepError with what tmux printed.
  */
 export async function initializeTmux({ environment, windows = [] }: Linked): Promise<void> {
-  const workspace = environment.PARHELIA_WORKSPACE ?? WORKSPACES_DIR;
-  // As the user: root would follow links that a session left in the user's own directories.
-  asUser(SANDBOX_USER, () => mkdirSync(workspace, { recursive: true }));
+  const workspace = prepareWorkspace(environment);
   const [first, ...others] = windows.map(windowArguments);
   const create = ["new-session", "-d", "-s", TMUX_SESSION, ...(first ?? ["-c", workspace])];
   const open = others.flatMap((window) => [";", "new-window", "-t", `${TMUX_SESSION}:`, ...window]);

@@ -24,7 +24,7 @@ export class Checkpoints {
    * Takes a checkpoint when those before it are done.
    * @param options `final`: the session stands still from here on, so that nothing happens that the
    * checkpoint does not have; otherwise it is taken beside Claude's work, which comes first
-   * @returns whether the session is safe on the volume; a failure is logged
+   * @returns whether the session is safe on the volume, or has nothing yet to be saved; a failure is logged
    */
   async save(reason: CheckpointReason, { final }: { final: boolean }): Promise<boolean> {
     if (existsSync(removedSessionMarker(this.#session))) return true;
@@ -36,7 +36,8 @@ export class Checkpoints {
   }
 
   async #take(reason: CheckpointReason, background: boolean): Promise<boolean> {
-    const { ok, id, error, durationMs } = await takeCheckpoint(reason, { background });
+    const { ok, id, error, durationMs, isTooEarly } = await takeCheckpoint(reason, { background });
+    if (isTooEarly) return true;
     if (!ok) writeLog(`parhelia-init checkpoint (${reason}) FAILED ${durationMs}ms\n${error}`);
     else if (reason !== "timer") {
       writeLog(`parhelia-init checkpoint (${reason}) ${id} ${durationMs}ms`);

@@ -10,13 +10,16 @@ import { takeCheckpoint } from "./take-checkpoint.ts";
  * `parhelia-container end-session`, as root: what `parhelia stop` asks for before it ends the sandbox
  * (decision D9). Takes a checkpoint beside the session's work, stops that work, takes another one of what was
  * left, and prints it (`CheckpointResult`); status 1 when it failed. Then it waits for the order to end, on
- * which it ends the MCP servers. Where there is none, or no checkpoint, the session goes on as it was.
+ * which it ends the MCP servers. Where there is none, or no checkpoint, the session goes on as it was. One that not
+ * all of its project has come to has nothing to be saved, and may end.
  */
 export async function endSession(): Promise<void> {
   const first = await takeCheckpoint("shutdown", { background: false });
   if (!first.ok) {
     report(first);
-    return;
+    if (!first.isTooEarly) return;
+    if (await isOrderedToEnd()) endMcpServers();
+    process.exit();
   }
   const frozen = freezeSession();
   const last = await takeCheckpoint("shutdown", { background: false });

@@ -26,6 +26,7 @@ export async function takeCheckpoint(
     bytes: 0,
     durationMs: Math.round(performance.now() - startedAt),
     error,
+    isTooEarly: false,
   });
   const command = [CONTAINER_PROGRAM, "checkpoint", "--reason", reason, "--commit"];
   const wrapper = options.background ? [...NICENESS, ...command] : command;

@@ -25,10 +25,13 @@ export const CHECKPOINT_FILES = {
   delta: "workspace.delta.tar.gz",
 } as const;
 
+/** Of the digests of a checkpoint's files: SHA-512/256. */
+export const DIGEST_ALGORITHM = "sha512-256";
+
 /** A file of a checkpoint, as `state.json` has it. */
 export interface CheckpointFile {
   readonly bytes: number;
-  /** SHA-512/256, hexadecimal. */
+  /** By `DIGEST_ALGORITHM`, hexadecimal. */
   readonly digest: string;
 }
 
@@ -126,6 +129,8 @@ export interface CheckpointResult {
   readonly durationMs: number;
   /** Why it failed, in a sentence; null where it did not. */
   readonly error: string | null;
+  /** It failed since not all of the session's project has come: there is nothing yet that could be lost. */
+  readonly isTooEarly: boolean;
 }
 
 /** One checkpoint of a session, as `parhelia-container checkpoints SESSION` prints it, newest first. */

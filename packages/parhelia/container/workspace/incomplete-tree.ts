@@ -2,21 +2,28 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync }
 import { join } from "node:path";
 import { incompleteTreeMarker, movedTreeDir } from "../../src/volume/layout.ts";
 
+/** Instead of an id, behind the name of a tree that was put aside. */
+export const CUT_OFF = "incomplete";
+
+/** Marks a session's tree as incomplete before anything is in it. One that has something in it stays what it is. */
+export function expectProject(tree: string): void {
+  if (readdirSync(tree).length === 0) writeFileSync(incompleteTreeMarker(tree), "");
+}
+
 /**
- * Marks a session's tree as incomplete before anything is in it. What an earlier attempt left that was cut off is
- * put aside: a sandbox may have worked in it. The directory stays the one that it is: a shell may be in it.
+ * Makes a tree ready to be filled. What an earlier attempt left that was cut off is put aside: a sandbox may have
+ * worked in it. The directory stays the one that it is: a shell may be in it.
  * @returns whether the tree may be filled: one that was complete may not
  */
 export function beginFilling(tree: string): boolean {
+  expectProject(tree);
+  if (!isIncomplete(tree)) return false;
   const left = readdirSync(tree);
-  if (left.length > 0) {
-    if (!isIncomplete(tree)) return false;
-    const aside = movedTreeDir(tree, "incomplete");
-    rmSync(aside, { recursive: true, force: true });
-    mkdirSync(aside);
-    for (const name of left) renameSync(join(tree, name), join(aside, name));
-  }
-  writeFileSync(incompleteTreeMarker(tree), "");
+  if (left.length === 0) return true;
+  const aside = movedTreeDir(tree, CUT_OFF);
+  rmSync(aside, { recursive: true, force: true });
+  mkdirSync(aside);
+  for (const name of left) renameSync(join(tree, name), join(aside, name));
   return true;
 }
 

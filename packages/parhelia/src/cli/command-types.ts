@@ -75,6 +75,11 @@ export interface RunOptions extends JsonOption, WorkspaceOptions, ForceOption {
   readonly env: Readonly<Record<string, string>>;
 }
 
+export interface CheckpointListOptions extends JsonOption {
+  /** Read all of them and compare their digests; otherwise as much as is quick. */
+  readonly verify: boolean;
+}
+
 export interface StopCommandOptions {
   /** End the sandbox also when its session could not be saved. */
   readonly force: boolean;

@@ -74,7 +74,8 @@ export const commands: readonly AnyCommandSpec[] = [
       env,
       new: {
         kind: "flag",
-        description: "start afresh, although the name has a checkpoint that could be resumed",
+        description:
+          "start afresh, although the name has a checkpoint that could be resumed; a project's tree of before is put aside",
       },
       force,
       timing: { kind: "flag", description: "show where each millisecond went" },

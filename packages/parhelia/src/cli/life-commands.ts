@@ -2,6 +2,7 @@ import { defineCommand } from "./command.ts";
 import type { AnyCommandSpec } from "./command.ts";
 import { at, env, force, gpu, json, region, session, timeout } from "./command-options.ts";
 import type {
+  CheckpointListOptions,
   ForkArguments,
   JsonOption,
   ResumeCommandOptions,
@@ -21,12 +22,18 @@ export const lifeCommands: readonly AnyCommandSpec[] = [
     examples: ["parhelia checkpoint work"],
     load: () => import("./commands/checkpoint.ts"),
   }),
-  defineCommand<SessionArgument, JsonOption>({
+  defineCommand<SessionArgument, CheckpointListOptions>({
     name: "checkpoint ls",
-    summary: "list the checkpoints of a session, whether it runs or not",
+    summary: "list the checkpoints of a session, whether it runs or not, and which are damaged",
     arguments: { name: session },
-    options: { json },
-    examples: ["parhelia checkpoint ls work"],
+    options: {
+      verify: {
+        kind: "flag",
+        description: "read all of them; without it the newest ones, up to 64 MiB",
+      },
+      json,
+    },
+    examples: ["parhelia checkpoint ls work", "parhelia checkpoint ls work --verify"],
     load: () => import("./commands/checkpoint-ls.ts"),
   }),
   defineCommand<SessionArgument, StopCommandOptions>({

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { SystemError } from "../errors.ts";
 import type { Connection } from "./connection.ts";
 import type { Volume } from "./sandboxes.ts";
@@ -19,6 +20,25 @@ export async function readVolumeFile(
   const urls = await findVolumeFile(connection, volume, path);
   if (urls === undefined) return undefined;
   return Buffer.concat(await Promise.all(urls.map((url) => download(url, path))));
+}
+
+/**
+ * The digest of a file of a volume, read part by part without a sandbox; undefined where there is no file.
+ *
+ * @param algorithm of Node's `createHash`
+ * @throws as `readVolumeFile` does
+ */
+export async function digestVolumeFile(
+  connection: Connection,
+  volume: Volume,
+  path: string,
+  algorithm: string,
+): Promise<string | undefined> {
+  const urls = await findVolumeFile(connection, volume, path);
+  if (urls === undefined) return undefined;
+  const hash = createHash(algorithm);
+  for (const url of urls) hash.update(await download(url, path));
+  return hash.digest("hex");
 }
 
 /** Whether a volume has a file. */

@@ -1,13 +1,13 @@
 import type { CheckpointResult } from "../../container/protocol/checkpoint.ts";
 import { CONTAINER_PROGRAM } from "../../container/protocol/paths.ts";
-import { SystemError } from "../errors.ts";
+import { SystemError, UserError } from "../errors.ts";
 import type { Connection } from "../modal/connection.ts";
 import { runInSandbox } from "./exec.ts";
 import { requireSession } from "./session.ts";
 
 /**
  * Takes a checkpoint of a session that runs, now, and commits it.
- * @throws UserError when no such session runs
+ * @throws UserError when no such session runs, or not all of its project has come to it
  * @throws SystemError when it fails; the session goes on and has its earlier checkpoints
  */
 export async function checkpointSession(
@@ -20,19 +20,33 @@ export async function checkpointSession(
   return requireCheckpoint(name, stdout, stderr, exitStatus);
 }
 
-/** What a checkpoint printed. @throws SystemError when it is none, or says that it failed */
+/** What a checkpoint printed; undefined where it is none. */
+export function readResult(stdout: string): CheckpointResult | undefined {
+  const line = stdout.trim().split("\n").at(-1) ?? "";
+  return line.startsWith("{") ? (JSON.parse(line) as CheckpointResult) : undefined;
+}
+
+/**
+ * What a checkpoint printed.
+ * @throws SystemError when it is none, or says that it failed
+ * @throws UserError when it came too early
+ */
 export function requireCheckpoint(
   name: string,
   stdout: string,
   stderr: string,
   exitStatus: number,
 ): CheckpointResult {
-  const line = stdout.trim().split("\n").at(-1) ?? "";
-  const result = line.startsWith("{") ? (JSON.parse(line) as CheckpointResult) : undefined;
+  const result = readResult(stdout);
   if (result?.ok === true && result.id !== null) return result;
   if (stderr.includes("unknown sub-command")) {
     throw new SystemError(`the sandbox of ${name} is older than checkpoints are`, {
       hint: `parhelia stop ${name} --force ends it without one; parhelia image build, for the next ones`,
+    });
+  }
+  if (result?.isTooEarly === true) {
+    throw new UserError(`not all of the project of session ${name} has come to the volume`, {
+      hint: `where parhelia up was cut off: parhelia stop ${name}, then the same parhelia up brings it again`,
     });
   }
   const why = result?.error ?? (stderr.trim() || `it ended with status ${exitStatus}`);

@@ -57,7 +57,10 @@ export interface ClaudeSandboxOptions {
   readonly idleMs?: number | undefined;
   /** The checkpoint that the session goes on from. Default: it begins. */
   readonly restore?: SessionOrigin | undefined;
-  /** Begin also where the name has a checkpoint that could be resumed. Default: refuse. */
+  /**
+   * Begin also where the name has a checkpoint that could be resumed; a tree of before that is in the way of the
+   * project is put aside. Default: refuse.
+   */
   readonly startAnew?: boolean | undefined;
   /** So many sessions of this owner may run at once in the App; 0: any number. Default: 0. */
   readonly maxSandboxes?: number | undefined;

@@ -7,7 +7,7 @@ import type { Connection } from "../modal/connection.ts";
 import type { Sandbox } from "../modal/sandboxes.ts";
 import { VOLUME_ROOT } from "../volume/layout.ts";
 import { requireVolume } from "../modal/volumes.ts";
-import { requireCheckpoint } from "./checkpoint-session.ts";
+import { readResult, requireCheckpoint } from "./checkpoint-session.ts";
 import { requireSession } from "./session.ts";
 import { readStoredState } from "./stored-checkpoints.ts";
 
@@ -22,7 +22,8 @@ export interface StopOptions {
  * Ends a session: takes a checkpoint while its work stands still, looks whether the volume has it, ends the
  * MCP servers, then ends the sandbox and waits until it has gone (SPEC-01, shutdown sequence; decision D9).
  *
- * @returns the checkpoint; undefined when there is none and the end was forced
+ * @returns the checkpoint; one that `isTooEarly` where not all of the session's project had come: nothing is lost
+ * then; undefined when there is none and the end was forced
  * @throws UserError when no such session runs
  * @throws SystemError when the session could not be saved: it goes on as it was
  */
@@ -61,13 +62,16 @@ async function saveSession(
     const [stderr, status] = await Promise.all([ending.stderr.readText(), ending.wait()]);
     return requireCheckpoint(name, line, stderr, status);
   }
-  const result = requireCheckpoint(name, line, "", 1);
-  const stored = await readStoredState(connection, volume, name, result.id ?? "");
+  const found = readResult(line);
+  const result = found?.isTooEarly === true ? found : requireCheckpoint(name, line, "", 1);
+  const mayEnd =
+    result.isTooEarly ||
+    (await readStoredState(connection, volume, name, result.id ?? "")) !== undefined;
   const writer = ending.stdin.getWriter();
-  if (stored !== undefined) await writer.write(`${END_ORDER}\n`);
+  if (mayEnd) await writer.write(`${END_ORDER}\n`);
   await writer.close();
   await Promise.all([ending.wait(), rest]);
-  if (stored !== undefined) return result;
+  if (mayEnd) return result;
   throw new SystemError(`the checkpoint ${result.id} of ${name} did not arrive on ${volumeName}`, {
     hint: `the session goes on; parhelia checkpoint ls ${name} shows what is there`,
   });

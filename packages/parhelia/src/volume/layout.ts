@@ -92,9 +92,9 @@ export function removedSessionMarker(sessionId: string): string {
 /** Of an id that `movedTreeDir` put behind a tree's name. */
 export const MOVED_TREE_INFIX = ".before-";
 
-/** Where a working tree goes that differs from the checkpoint that is restored in its place. */
-export function movedTreeDir(tree: string, checkpointId: string): string {
-  return `${tree}${MOVED_TREE_INFIX}${checkpointId}`;
+/** Where a working tree goes in whose place another comes: that of a checkpoint, or of a session that begins anew. */
+export function movedTreeDir(tree: string, id: string): string {
+  return `${tree}${MOVED_TREE_INFIX}${id}`;
 }
 
 /** There, beside a session's working tree, until all of its project is in it. No session has such a name. */

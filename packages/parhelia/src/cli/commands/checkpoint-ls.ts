@@ -1,19 +1,31 @@
 import { UserError } from "../../errors.ts";
 import { withConnection } from "../../sandbox/session.ts";
-import { readStoredSession, type StoredCheckpoint } from "../../sandbox/stored-checkpoints.ts";
+import { readStoredSession } from "../../sandbox/stored-checkpoints.ts";
+import {
+  QUICK_READ_BYTES,
+  verifyCheckpoints,
+  type VerifiedCheckpoint,
+} from "../../sandbox/verify-checkpoints.ts";
 import { requireVolume } from "../../modal/volumes.ts";
 import { formatBytes, formatDuration } from "../../units.ts";
 import { actOn } from "../acting.ts";
 import type { RunCommand } from "../command.ts";
-import type { JsonOption, SessionArgument } from "../command-types.ts";
+import type { CheckpointListOptions, SessionArgument } from "../command-types.ts";
 import { formatTable } from "../table.ts";
 
 /** `parhelia checkpoint ls`: what the volume has of a session, whether it runs or not. */
-export const run: RunCommand<SessionArgument, JsonOption> = async (context, { name }, { json }) => {
+export const run: RunCommand<SessionArgument, CheckpointListOptions> = async (
+  context,
+  { name },
+  { verify, json },
+) => {
   const loaded = await context.loadConfig();
   const { checkpoints, isRemoved } = await withConnection(actOn(loaded), async (connected) => {
     const volume = await requireVolume(connected, loaded.config.volume.name);
-    return readStoredSession(connected, volume, name);
+    const stored = await readStoredSession(connected, volume, name);
+    const maxBytes = verify ? undefined : QUICK_READ_BYTES;
+    const found = await verifyCheckpoints(connected, volume, name, stored.checkpoints, maxBytes);
+    return { ...stored, checkpoints: found };
   });
   if (checkpoints.length === 0) {
     throw new UserError(`${name} has no checkpoint`, {
@@ -29,15 +41,23 @@ export const run: RunCommand<SessionArgument, JsonOption> = async (context, { na
     const { id, reason, bytes, conversations, status } = summary(checkpoint, isRemoved);
     const age = formatDuration(Math.max(0, now - checkpoint.createdAt.getTime()));
     const facts = [reason ?? "-", formatBytes(bytes), `${conversations ?? "-"}`];
-    const { damage } = checkpoint;
-    return [id, age, ...facts, damage === undefined ? status : `${status}: ${damage}`];
+    return [id, age, ...facts, [status, ...remarks(checkpoint)].join(": ")];
   });
   const heads = ["ID", "AGE", "REASON", "SIZE", "CONVERSATIONS", "STATE"];
   for (const line of formatTable(heads, rows)) context.print(line);
   return 0;
 };
 
-function summary({ id, createdAt, state, damage }: StoredCheckpoint, isRemoved: boolean) {
+/** What the state alone does not say. */
+function remarks({ damage, isVerified }: VerifiedCheckpoint): string[] {
+  if (damage !== undefined) return [damage];
+  return isVerified ? [] : ["its size is right; --verify reads it"];
+}
+
+function summary(
+  { id, createdAt, state, damage, isVerified }: VerifiedCheckpoint,
+  isRemoved: boolean,
+) {
   const files = Object.values(state?.files ?? {});
   return {
     id,
@@ -47,5 +67,6 @@ function summary({ id, createdAt, state, damage }: StoredCheckpoint, isRemoved: 
     conversations: state?.conversations ?? null,
     status: damage !== undefined ? "damaged" : isRemoved ? "removed" : "kept",
     damage: damage ?? null,
+    verified: isVerified,
   };
 }

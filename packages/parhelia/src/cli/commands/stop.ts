@@ -1,3 +1,4 @@
+import type { CheckpointResult } from "../../../container/protocol/checkpoint.ts";
 import { logLine } from "../../log.ts";
 import { withConnection } from "../../sandbox/session.ts";
 import { stopSession } from "../../sandbox/stop-session.ts";
@@ -16,10 +17,13 @@ export const run: RunCommand<SessionArgument, StopCommandOptions> = async (
   const saved = await withConnection(actOn(loaded), (connected) =>
     stopSession(connected, name, { volumeName, force }),
   );
-  logLine(
-    saved === undefined
-      ? `${name} has ended without a checkpoint`
-      : `${name} has ended; parhelia resume ${name} goes on from checkpoint ${saved.id}`,
-  );
+  logLine(describeEnd(name, saved));
   return 0;
 };
+
+function describeEnd(name: string, saved: CheckpointResult | undefined): string {
+  if (saved === undefined) return `${name} has ended without a checkpoint`;
+  return saved.isTooEarly
+    ? `${name} has ended without a checkpoint: not all of its project had come; the same parhelia up brings it again`
+    : `${name} has ended; parhelia resume ${name} goes on from checkpoint ${saved.id}`;
+}

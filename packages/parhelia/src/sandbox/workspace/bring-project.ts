@@ -155,7 +155,7 @@ async function answerOf(command: RunningCommand, ended: Promise<void>, sessionNa
 function refuseExisting(answer: HeaderAnswer, sessionName: string): void {
   if (!("refused" in answer)) return;
   throw new UserError(`session ${sessionName} has a working tree of before on the volume`, {
-    hint: `parhelia resume ${sessionName} goes on with it, parhelia pull ${sessionName} brings its work here; another name starts anew`,
+    hint: `parhelia pull ${sessionName} brings its work here; parhelia up ${sessionName} --new puts it aside and starts afresh`,
   });
 }
 
