@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { UserError } from "../errors.ts";
 import { MAX_SESSION_NAME_LENGTH, checkSessionName, generateSessionName } from "./session-name.ts";
@@ -26,6 +27,11 @@ describe("a session's name", () => {
     ["a\nb", "a-b"],
     ["x".repeat(64), "x".repeat(63)],
     [`${"x".repeat(62)} y`, "x".repeat(62)],
+    ["a..b", "a.b"],
+    ["release.", "release"],
+    ["cargo.lock", "cargo-lock"],
+    ["work.before-20261126T020000.000Z", "work-before-20261126T020000.000Z"],
+    ["work.restoring", "work-restoring"],
   ])("%j is refused, and %s suggested", (name, suggestion) => {
     expect(refusal(name).exitStatus).toBe(2);
     expect(refusal(name).hint).toBe(`use a name such as ${suggestion}`);
@@ -43,6 +49,13 @@ describe("a session's name", () => {
       expect(refusal(name).message).toContain("Parhelia names something else so");
     },
   );
+
+  test.each(["a..b", "release.", "cargo.lock"])("%s is refused: it names no branch", (name) => {
+    expect(refusal(name).message).toContain("no branch of Git can be called so");
+    expect(() =>
+      execFileSync("git", ["check-ref-format", "--branch", name], { stdio: "ignore" }),
+    ).toThrow();
+  });
 
   test("the length is said in numbers", () => {
     expect(refusal("x".repeat(80)).message).toContain("it has 80 characters, 63 are allowed");
