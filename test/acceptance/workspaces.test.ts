@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { cpSync, mkdirSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
@@ -226,6 +226,34 @@ describe("issue C: repositories of other kinds", () => {
       const log = ["log", "--format=%H %s"];
       expect(await asked(session, ".", log)).toBe(git(root, ...log));
     }
+    await session.stop();
+  });
+
+  test("whose line ends Git converts: each byte arrives, and comes back", async () => {
+    const at = projects.at("line-ends");
+    const files = { untouched: "1\n2\n", edited: "1\n2\n", mixed: "1\n2\n" };
+    makeRepository(at, files);
+    git(at, "config", "core.autocrlf", "true");
+    for (const name of Object.keys(files)) rmSync(join(at, name));
+    git(at, "checkout", "--quiet", ".");
+    put(at, { edited: "1\r\n3\r\n", mixed: "1\n3\r\n", staged: "1\r\n", untracked: "1\n" });
+    git(at, "add", "staged");
+    const clone = projects.at("line-ends-clone");
+    git(projects.directory, "clone", "--quiet", "--config", "core.autocrlf=true", at, clone);
+    expect(readFileSync(join(clone, "untouched"), "latin1")).toBe("1\r\n2\r\n");
+
+    const { session, stderr, exitStatus } = await projects.up("line-ends", at);
+    expect(exitStatus, stderr).toBe(0);
+    expect(await projects.filesIn(session)).toEqual(filesOf(at));
+    for (const question of QUESTIONS) {
+      expect(await asked(session, ".", question), question.join(" ")).toBe(git(at, ...question));
+    }
+    await session.output(["sh", "-c", "printf 'more\\r\\n' > new; printf 'more\\n' >> edited"]);
+    const back = ["pull", session.name, "--apply", "--workspace", clone];
+    const pulled = await projects.run(projects.directory, back);
+    expect(pulled.exitStatus, pulled.stderr).toBe(0);
+    put(at, { new: "more\r\n", edited: "1\r\n3\r\nmore\n" });
+    expect(filesOf(clone)).toEqual(filesOf(at));
     await session.stop();
   });
 });
