@@ -70,8 +70,12 @@ export class VolumeFiles {
    */
   async *list(volume: VolumeRecord, path: string, recursive: boolean): AsyncGenerator<VolumeEntry> {
     const root = posix.join("/", path).slice(1);
+    const sizes = new Map<string, number>();
     for await (const { header, content } of this.#archive(volume, path)) {
       content.resume();
+      // A second name of a file comes without the size.
+      const size = sizes.get(header.type === "link" ? (header.linkname ?? "") : "") ?? header.size;
+      sizes.set(header.name, size);
       const below = header.name.split("/").slice(1).join("/").replace(/\/$/, "");
       const isRoot = below === "";
       if (root === "" && below.split("/", 1)[0] === STAGE) continue;
@@ -79,7 +83,7 @@ export class VolumeFiles {
       yield {
         path: posix.join(root, below),
         kind: kindOf(header),
-        size: header.size,
+        size,
         modifiedAt: header.mtime,
       };
     }

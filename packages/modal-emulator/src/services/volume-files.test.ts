@@ -21,6 +21,7 @@ beforeAll(async () => {
     `mkdir -p "/data/a folder/ä/deep" /data/empty && cd /data
      printf hello >"a folder/ä/ß ü.txt"; printf '' >nothing; printf x >"a folder/ä/deep/x"
      ln -s /etc/passwd outside; ln -s nothing inside
+     mkdir twice; printf twice >twice/one; ln twice/one twice/two
      head -c ${BIG_BYTES} /dev/urandom >big; sha256sum big >sum`,
   );
 });
@@ -141,6 +142,12 @@ describe("listing a volume", () => {
       ["nothing", 1, 0],
       ["outside", 3, 0],
       ["sum", 1, 70],
+      ["twice", 2, 0],
+    ]);
+    // One file that has two names.
+    expect((await list("twice", false)).map(({ type, size }) => [type, size])).toEqual([
+      [1, 5],
+      [1, 5],
     ]);
     expect(Math.abs((top[1]?.mtime ?? 0) - Date.now() / 1000)).toBeLessThan(300);
     expect((await list("a folder", true)).map(({ path }) => path)).toEqual([

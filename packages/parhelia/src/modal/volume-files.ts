@@ -17,28 +17,36 @@ export async function readVolumeFile(
   volume: Volume,
   path: string,
 ): Promise<Buffer | undefined> {
-  const urls = await findVolumeFile(connection, volume, path);
-  if (urls === undefined) return undefined;
-  return Buffer.concat(await Promise.all(urls.map((url) => download(url, path))));
+  const found = await findVolumeFile(connection, volume, path);
+  if (found === undefined) return undefined;
+  return Buffer.concat(await Promise.all(found.getUrls.map((url) => download(url, path))));
+}
+
+/** What a file of a volume is like. */
+export interface VolumeFileDescription {
+  readonly bytes: number;
+  /** Hexadecimal; undefined where it was not asked for. */
+  readonly digest: string | undefined;
 }
 
 /**
- * The digest of a file of a volume, read part by part without a sandbox; undefined where there is no file.
+ * Describes a file of a volume without a sandbox; undefined where there is none.
  *
- * @param algorithm of Node's `createHash`
+ * @param algorithm of Node's `createHash`: the file is read, part by part, for its digest. Default: it is not
  * @throws as `readVolumeFile` does
  */
-export async function digestVolumeFile(
+export async function describeVolumeFile(
   connection: Connection,
   volume: Volume,
   path: string,
-  algorithm: string,
-): Promise<string | undefined> {
-  const urls = await findVolumeFile(connection, volume, path);
-  if (urls === undefined) return undefined;
+  algorithm?: string,
+): Promise<VolumeFileDescription | undefined> {
+  const found = await findVolumeFile(connection, volume, path);
+  if (found === undefined) return undefined;
+  if (algorithm === undefined) return { bytes: found.size, digest: undefined };
   const hash = createHash(algorithm);
-  for (const url of urls) hash.update(await download(url, path));
-  return hash.digest("hex");
+  for (const url of found.getUrls) hash.update(await download(url, path));
+  return { bytes: found.size, digest: hash.digest("hex") };
 }
 
 /** Whether a volume has a file. */
@@ -131,15 +139,14 @@ function isNotFound(error: unknown): boolean {
   return (error as { code?: unknown }).code === NOT_FOUND;
 }
 
-/** The addresses of a file's blocks. */
+/** A file's size, and the addresses of its blocks. */
 async function findVolumeFile(
   { client }: Connection,
   { volumeId }: Volume,
   path: string,
-): Promise<readonly string[] | undefined> {
+): Promise<{ readonly size: number; readonly getUrls: readonly string[] } | undefined> {
   try {
-    const { getUrls } = await client.cpClient.volumeGetFile2({ volumeId, path });
-    return getUrls;
+    return await client.cpClient.volumeGetFile2({ volumeId, path });
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;

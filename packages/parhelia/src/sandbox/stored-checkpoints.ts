@@ -20,7 +20,7 @@ export interface StoredCheckpoint {
   readonly createdAt: Date;
   /** Undefined where it cannot be read. */
   readonly state: CheckpointState | undefined;
-  /** What is plainly wrong with it: digests are not compared. */
+  /** What is plainly wrong with it. Digests are compared when it is restored. */
   readonly damage: string | undefined;
 }
 
@@ -42,19 +42,19 @@ export async function readStoredSession(
   const entries = await listVolumeFiles(connection, volume, directory, { recursive: true });
   const paths = entries.map(({ path }) => path);
   const history = `${pathInVolume(checkpointHistoryDir(session))}/`;
-  const files = new Map<string, Map<string, number>>();
-  for (const { path, size } of entries.filter((found) => found.path.startsWith(history))) {
+  const files = new Map<string, Set<string>>();
+  for (const path of paths.filter((found) => found.startsWith(history))) {
     const [id = "", name] = path.slice(history.length).split("/");
     if (checkpointTime(id) === undefined) continue;
-    const sizes = files.get(id) ?? new Map<string, number>();
-    files.set(id, name === undefined ? sizes : sizes.set(name, size));
+    const names = files.get(id) ?? new Set();
+    files.set(id, name === undefined ? names : names.add(name));
   }
   const ids = [...files.keys()].sort().reverse();
   const checkpoints = await Promise.all(
     ids.map(async (id) => {
       const state = await readStoredState(connection, volume, session, id);
       const createdAt = checkpointTime(id) ?? new Date(Number.NaN);
-      return { id, createdAt, state, damage: damageOf(state, files.get(id) ?? new Map()) };
+      return { id, createdAt, state, damage: damageOf(state, files.get(id) ?? new Set()) };
     }),
   );
   return { checkpoints, isRemoved: paths.includes(pathInVolume(removedSessionMarker(session))) };
@@ -73,15 +73,8 @@ export async function readStoredState(
   return state?.id === id ? state : undefined;
 }
 
-function damageOf(
-  state: CheckpointState | undefined,
-  found: ReadonlyMap<string, number>,
-): string | undefined {
+function damageOf(state: CheckpointState | undefined, found: Set<string>): string | undefined {
   if (state === undefined) return `${CHECKPOINT_FILES.state} cannot be read`;
-  for (const [name, { bytes }] of Object.entries(state.files)) {
-    const size = found.get(name);
-    if (size === undefined) return `${name} is missing`;
-    if (size !== bytes) return `${name} has ${size} bytes instead of ${bytes}`;
-  }
-  return undefined;
+  const missing = Object.keys(state.files).filter((name) => !found.has(name));
+  return missing.length === 0 ? undefined : `${missing.join(", ")} is missing`;
 }

@@ -1,7 +1,7 @@
 import { DIGEST_ALGORITHM, type CheckpointFile } from "../../container/protocol/checkpoint.ts";
 import type { Connection } from "../modal/connection.ts";
 import type { Volume } from "../modal/sandboxes.ts";
-import { digestVolumeFile } from "../modal/volume-files.ts";
+import { describeVolumeFile } from "../modal/volume-files.ts";
 import { checkpointHistoryDir, pathInVolume } from "../volume/layout.ts";
 import type { StoredCheckpoint } from "./stored-checkpoints.ts";
 
@@ -15,7 +15,8 @@ export interface VerifiedCheckpoint extends StoredCheckpoint {
 }
 
 /**
- * Reads checkpoints and compares them with their digests, without a sandbox: the newest first, each as a whole.
+ * Reads checkpoints and compares them with their digests, without a sandbox: each as a whole, the newest first. Of
+ * those that would be too much the sizes are compared.
  * @param maxBytes how much is read at most. Default: all of it
  */
 export async function verifyCheckpoints(
@@ -29,27 +30,26 @@ export async function verifyCheckpoints(
   const verified: VerifiedCheckpoint[] = [];
   for (const checkpoint of checkpoints) {
     const files = Object.entries(checkpoint.state?.files ?? {});
-    const bytes = files.reduce((sum, [, file]) => sum + file.bytes, 0);
-    restBytes -= bytes;
-    if (checkpoint.damage !== undefined || restBytes < 0) {
-      verified.push({ ...checkpoint, isVerified: false });
-      continue;
-    }
+    restBytes -= files.reduce((sum, [, { bytes }]) => sum + bytes, 0);
+    const isRead = restBytes >= 0;
     const directory = pathInVolume(`${checkpointHistoryDir(session)}/${checkpoint.id}`);
-    const damages = await Promise.all(files.map(([name, file]) => compare(name, file, directory)));
-    const damage = damages.find((found) => found !== undefined);
-    verified.push({ ...checkpoint, damage, isVerified: damage === undefined });
+    const damages = await Promise.all(
+      files.map(([name, file]) => damageOf(name, file, directory, isRead)),
+    );
+    const damage = checkpoint.damage ?? damages.find((found) => found !== undefined);
+    verified.push({ ...checkpoint, damage, isVerified: isRead && damage === undefined });
   }
   return verified;
 
-  async function compare(name: string, wanted: CheckpointFile, directory: string) {
-    const digest = await digestVolumeFile(
-      connection,
-      volume,
-      `${directory}/${name}`,
-      DIGEST_ALGORITHM,
-    );
-    if (digest === undefined) return `${name} is missing`;
-    return digest === wanted.digest ? undefined : `${name} has another content than was written`;
+  async function damageOf(name: string, file: CheckpointFile, directory: string, isRead: boolean) {
+    const path = `${directory}/${name}`;
+    const algorithm = isRead ? DIGEST_ALGORITHM : undefined;
+    const found = await describeVolumeFile(connection, volume, path, algorithm);
+    if (found === undefined) return `${name} is missing`;
+    if (found.bytes !== file.bytes) {
+      return `${name} has ${found.bytes} bytes instead of ${file.bytes}`;
+    }
+    const isWhole = found.digest === undefined || found.digest === file.digest;
+    return isWhole ? undefined : `${name} has another content than was written`;
   }
 }
