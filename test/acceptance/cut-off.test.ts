@@ -6,7 +6,8 @@ import { everythingOf, filesOf, git, makeRepository, put } from "../support/dirt
 import { eventually } from "../support/eventually.ts";
 import { Projects } from "../support/projects.ts";
 import { seededRandom } from "../support/seeded-random.ts";
-import { useSharedHome, type Session, type StartedSession } from "../support/shared-home.ts";
+import type { Session, StartedSession } from "../support/session.ts";
+import { useSharedHome } from "../support/shared-home.ts";
 
 /** How often a start is killed, and what chooses the moments: options of a longer run. */
 const KILLS = Number(process.env["PARHELIA_KILLS"] ?? 2);

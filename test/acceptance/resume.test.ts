@@ -6,7 +6,8 @@ import { continueConversation } from "../support/editing-claude.ts";
 import { eventually } from "../support/eventually.ts";
 import { randomSecret } from "../support/leaks.ts";
 import { callTool, say, startScriptedMessagesApi } from "../support/scripted-messages-api.ts";
-import { Session, useSharedHome, type ListedCheckpoint } from "../support/shared-home.ts";
+import type { ListedCheckpoint } from "../support/session.ts";
+import { Session, useSharedHome } from "../support/shared-home.ts";
 
 const home = useSharedHome();
 
