@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { SystemError } from "../errors.ts";
 import type { Connection } from "./connection.ts";
 import type { Volume } from "./sandboxes.ts";
@@ -153,12 +154,20 @@ async function findVolumeFile(
   }
 }
 
-async function download(url: string, path: string): Promise<Buffer> {
+/** So often a part is asked for: a connection may break, or a commit come in between. */
+const ATTEMPTS = 3;
+const PAUSE_MS = 200;
+
+async function download(url: string, path: string, attempt = 1): Promise<Buffer> {
   try {
     const response = await fetch(url);
     if (response.ok) return Buffer.from(await response.arrayBuffer());
     throw new Error(`HTTP status ${response.status}`);
   } catch (error) {
+    if (attempt < ATTEMPTS) {
+      await sleep(attempt * PAUSE_MS);
+      return download(url, path, attempt + 1);
+    }
     // The address is as good as a password: it is not shown.
     throw new SystemError(
       `${path} could not be read from the volume: ${error instanceof Error ? error.message : String(error)}`,
