@@ -74,7 +74,7 @@ export class VolumeFiles {
     for await (const { header, content } of this.#archive(volume, path)) {
       content.resume();
       // A second name of a file comes without the size.
-      const size = sizes.get(header.type === "link" ? (header.linkname ?? "") : "") ?? header.size;
+      const size = sizes.get(header.type === "link" ? header.linkname : "") ?? header.size;
       sizes.set(header.name, size);
       const below = header.name.split("/").slice(1).join("/").replace(/\/$/, "");
       const isRoot = below === "";
