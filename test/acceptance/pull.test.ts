@@ -9,6 +9,7 @@ import {
   makeRepository,
   put,
 } from "../support/dirty-repository.ts";
+import { killContainer, sandboxEnd } from "../support/editing-claude.ts";
 import { Projects } from "../support/projects.ts";
 import { type Session, useSharedHome } from "../support/shared-home.ts";
 
@@ -126,6 +127,39 @@ describe("issue C: parhelia pull", () => {
     expect((await pull(origin)).stdout).toContain(`in branch ${branch}-2`);
     expect(git(origin, "log", "-1", "--format=%s", branch).trim()).toBe("own");
     expect(filesOf(origin)).toEqual(before);
+  });
+
+  test("a resumed session has its commits, branch and dirty tree again, and pull brings them", async () => {
+    const work = `
+      git checkout -q aside && echo more >>README.md && git add README.md && echo last >>README.md
+      git rm -q --cached tool.sh && echo new >unknown && rm staged.bin
+      cd vendor/library && git checkout -qb inner && echo inside >inside`;
+    await session.output(["sh", "-ec", work]);
+    const questions = `
+      for at in . vendor/library; do
+        git -C $at log --all --format='%H %d %s' && git -C $at status --porcelain=v2 --branch
+        git -C $at diff --binary && git -C $at diff --binary --cached && git -C $at reflog
+      done`;
+    const state = () => session.output(["sh", "-ec", questions]);
+    const [stateBefore, filesBefore] = [await state(), await projects.filesIn(session)];
+    const running = (await home.json(["ls"])) as { name: string; sandboxId: string }[];
+    const sandboxId = running.find(({ name }) => name === session.name)?.sandboxId ?? "";
+    const { stdout } = await session.command("checkpoint", "--json");
+    const { id } = JSON.parse(stdout) as { id: string };
+    // Nothing of the tree may come from anywhere but the checkpoint.
+    await session.output(["sh", "-ec", "rm -rf .git vendor; echo torn >README.md"]);
+    await session.commit();
+    await killContainer(home, sandboxId, "SIGKILL");
+    await sandboxEnd(home, sandboxId, 60_000);
+    await session.resume("--at", id);
+    expect(await state()).toBe(stateBefore);
+    expect(await projects.filesIn(session)).toEqual(filesBefore);
+
+    const pulled = await pull(origin);
+    expect(pulled.exitStatus, pulled.stdout + pulled.stderr).toBe(0);
+    expect(git(origin, "stash", "show", "--include-untracked", "--name-only")).toContain(
+      "unknown\n",
+    );
   });
 });
 
