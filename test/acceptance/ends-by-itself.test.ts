@@ -3,13 +3,20 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RunningSession } from "../../packages/parhelia/src/sandbox/list-sessions.ts";
-import { sandboxEnd } from "../support/editing-claude.ts";
+import {
+  continueConversation,
+  EditingClaude,
+  roundsIn,
+  sandboxEnd,
+  tornFiles,
+} from "../support/editing-claude.ts";
 import { eventually } from "../support/eventually.ts";
 import { randomSecret } from "../support/leaks.ts";
 import { say, startScriptedMessagesApi } from "../support/scripted-messages-api.ts";
 import { Session, useSharedHome } from "../support/shared-home.ts";
 
 const IDLE_S = 5;
+const TIMEOUT_S = 60;
 const home = useSharedHome();
 const configuration = join(home.directory, "idle.toml");
 writeFileSync(configuration, `[image]\npip = []\n[sandbox]\nidle = "${IDLE_S}s"\n`);
@@ -28,7 +35,8 @@ async function idleMs({ name }: Session): Promise<number | null | undefined> {
   return sessions.find((session) => session.name === name)?.idleMs;
 }
 
-describe(`a session in which nothing happens for ${IDLE_S} s`, () => {
+// All at once: they mostly wait for the time to pass.
+describe.concurrent(`a session in which nothing happens for ${IDLE_S} s`, () => {
   test("is saved and ended", async () => {
     const session = new Session(home, "idle", flags);
     const { sandboxId } = await session.up();
@@ -71,5 +79,32 @@ describe(`a session in which nothing happens for ${IDLE_S} s`, () => {
     await sleep(IDLE_S * 2_000);
     expect(await session.output(["echo", "still here"])).toBe("still here");
     await session.command("rm");
+  });
+});
+
+describe.concurrent(`D9: the deadline of a sandbox with a timeout of ${TIMEOUT_S} s`, () => {
+  const session = new Session(home, "deadline");
+  afterAll(() => session.stop());
+
+  test("is announced in the terminals, and nothing is lost by it", async () => {
+    const startedAtMs = Date.now();
+    const { sandboxId } = await session.up("--timeout", `${TIMEOUT_S}s`);
+    const claude = await EditingClaude.start(home, session);
+    const status = await eventually("the deadline is announced", TIMEOUT_S * 1_000, async () => {
+      const { stdout } = await session.exec(["tmux", "show-options", "-gv", "status-right"]);
+      return stdout.includes("parhelia resume") ? stdout : undefined;
+    });
+    expect(status).toMatch(/this sandbox ends at [\d:]+ UTC; parhelia resume deadline-\d+ goes on/);
+    await claude.ended();
+    expect(Date.now() - startedAtMs).toBeGreaterThan(TIMEOUT_S * 800);
+    await sandboxEnd(home, sandboxId, 20_000);
+
+    const reasons = (await session.checkpoints()).map(({ reason }) => reason);
+    expect(reasons[0]).toBe("deadline");
+    await session.resume("--timeout", "10m");
+    expect(await tornFiles(session)).toBe("");
+    const kept = roundsIn(await continueConversation(home, session));
+    process.stderr.write(`kept ${kept} of ${claude.rounds} edits\n`);
+    expect(kept).toBeGreaterThanOrEqual(claude.rounds);
   });
 });
