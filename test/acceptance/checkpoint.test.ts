@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
 import type {
@@ -6,7 +8,9 @@ import type {
   CheckpointState,
 } from "../../packages/parhelia/container/protocol/checkpoint.ts";
 import { CONTAINER_PROGRAM } from "../../packages/parhelia/container/protocol/paths.ts";
-import { engine, sandboxContainers } from "../support/engine-things.ts";
+import { engine, instanceOf, sandboxContainers } from "../support/engine-things.ts";
+import { eventually } from "../support/eventually.ts";
+import { connectSdk } from "../support/sdk.ts";
 import { Session, useSession, useSharedHome } from "../support/shared-home.ts";
 
 const home = useSharedHome();
@@ -145,6 +149,57 @@ test("a full disk leaves the checkpoint before, and a writer killed anywhere doe
   );
   expect(partial).toBe("0");
 });
+
+test("a volume that is full at the commit has the checkpoint before, whole, and it is said", async () => {
+  const volume = `full-${process.pid}`;
+  const configuration = join(home.directory, "full.toml");
+  writeFileSync(configuration, `[image]\npip = []\n[volume]\nname = "${volume}"\n`);
+  const modal = await connectSdk(home);
+  const { volumeId } = await modal.volumes.fromName(volume, { createIfMissing: true, version: 2 });
+  await makeSmallVolume(volumeId);
+  const full = new Session(home, "full", ["--config", configuration]);
+  await full.up();
+  try {
+    await full.output(["sh", "-c", "seq 1000 >small"]);
+    const before = await full.command("checkpoint", "--json");
+    const { id } = JSON.parse(before.stdout) as { id: string };
+    // It fits once, but not in an archive beside it.
+    await full.output(["sh", "-c", "head -c 30000000 /dev/urandom >large"]);
+    const failed = await full.command("checkpoint");
+    expect(failed.exitStatus).toBe(1);
+    expect(failed.stderr).toMatch(/no checkpoint of full-\d+ could be taken: [^]*No space left/);
+    expect(failed.stderr).toContain("the session goes on");
+    const kept = (await full.checkpoints()).map((one) => [one.id, one.status]);
+    expect(kept).toEqual([[id, "kept"]]);
+
+    const stopped = await full.command("stop");
+    expect(stopped.exitStatus, stopped.stderr).toBe(1);
+    expect(stopped.stderr).toMatch(/No space left/);
+    expect(await full.output(["cat", "small"])).toContain("1000");
+  } finally {
+    const ended = await full.command("stop", "--force");
+    expect(ended.exitStatus, ended.stderr).toBe(0);
+    await eventually("the volume is free", 20_000, () =>
+      modal.volumes.delete(volume).then(
+        () => true,
+        () => undefined,
+      ),
+    );
+    modal.close();
+  }
+});
+
+/** Makes the engine's volume of a volume before its first use: a disk of 40 MB, as long as somebody mounts it. */
+async function makeSmallVolume(volumeId: string): Promise<void> {
+  const instance = instanceOf(home);
+  await (
+    await engine()
+  ).createVolume({
+    Name: `modal-emulator-${instance}-${volumeId}`,
+    Labels: { "modal-emulator.instance": instance, "modal-emulator.kind": "volume" },
+    DriverOpts: { type: "tmpfs", device: "tmpfs", o: "size=40m" },
+  });
+}
 
 /** Runs a script as root in the sandbox's image, where the volume is a disk of 40 MB. @returns its lines */
 async function inSmallVolume(script: string): Promise<string[]> {

@@ -185,6 +185,12 @@ on_all() {
   done
 }
 
+# What to tell of a failure: a full disk, for which tar has other words within a file, before what tar says last.
+reason() {
+  sed 's/: Wrote only .*/: No space left on device/' /state/error >/state/reasons
+  grep -m 1 'No space left' /state/reasons || grep -v 'due to previous errors' /state/reasons | tail -n 1
+}
+
 serve() {
   case $1 in close) action=commit ;; drop) action=true ;; commit | reload) action=$1 ;; *) return 1 ;; esac
   case $2 in all) on_all "$action" ;; *) on "$2" "$action" ;; esac
@@ -217,7 +223,7 @@ echo "ready $(command -v sync)"
 (while sleep "$interval"; do ${REQUEST_PROGRAM} commit all; done) >/dev/null 2>&1 &
 while read -r verb number answer <&3; do
   case $answer in '' | *[!A-Za-z0-9]*) continue ;; esac
-  if serve "$verb" "$number" 2>/state/error; then status=done; else status="failed $(tail -n 1 /state/error)"; fi
+  if serve "$verb" "$number" 2>/state/error; then status=done; else status="failed $(reason)"; fi
   pipe=${KEEPER_CONTROL}/$answer/pipe
   if [ -p "$pipe" ]; then echo "$status" 1<>"$pipe"; fi
   # Nothing is committed after that, not even by a timer.
