@@ -11,6 +11,7 @@ type Subcommand = (args: readonly string[]) => void | Promise<void>;
  */
 const SUBCOMMANDS: Readonly<Record<string, () => Promise<Subcommand>>> = {
   init: async () => (await import("./init/init.ts")).init,
+  claim: async () => (await import("./claim/claim.ts")).claim,
   forward: async () => (await import("./forward/forward.ts")).forward,
   "apply-sync": async () => (await import("./sync/apply-sync.ts")).applySync,
   "assemble-session": async () => (await import("./init/assemble-session.ts")).assembleSession,

@@ -32,6 +32,7 @@ export {
 export { stopSession, type StopOptions } from "./sandbox/stop-session.ts";
 export { removeSession, type RemoveOptions } from "./sandbox/remove-session.ts";
 export { listSessions, type RunningSession } from "./sandbox/list-sessions.ts";
+export { drainPool, fillPool, listPool, type PreparedSandbox } from "./sandbox/pool.ts";
 export { withConnection, requireSession } from "./sandbox/session.ts";
 export { buildAndPublish, type ImageRequest } from "./sandbox/image.ts";
 export { releaseImages, type Release, type ReleaseRequest } from "./sandbox/release-images.ts";

@@ -4,7 +4,12 @@ import type Docker from "dockerode";
 import { ServerError, Status } from "nice-grpc";
 import type { EmulatorContext } from "../context.ts";
 import type { Sandbox } from "../generated/modal_client.ts";
-import { newIdentifier, newSandboxId, type SandboxBackend } from "../state/identifiers.ts";
+import {
+  backendOf,
+  newIdentifier,
+  newSandboxId,
+  type SandboxBackend,
+} from "../state/identifiers.ts";
 import type { FunctionInputRecord, SandboxRecord } from "../state/records.ts";
 import { backoffMs } from "./container-watch.ts";
 import { withEngine } from "./engine-errors.ts";
@@ -111,6 +116,27 @@ export class Sandboxes {
     }
   }
 
+  /**
+   * Gives a running sandbox of the V2 backend a name.
+   * @throws ServerError NOT_FOUND, INVALID_ARGUMENT for one of V1, FAILED_PRECONDITION for one that has
+   * ended, ALREADY_EXISTS when another running sandbox of the App has the name
+   */
+  rename(sandboxId: string, name: string): void {
+    const { record } = this.get(sandboxId);
+    const refuse = (status: Status, why: string) => {
+      throw new ServerError(status, `Sandbox '${sandboxId}' ${why}`);
+    };
+    if (backendOf(sandboxId) === "V1") {
+      refuse(Status.INVALID_ARGUMENT, "is of the V1 backend: it can not be named");
+    }
+    if (!isRunning(record)) refuse(Status.FAILED_PRECONDITION, "has ended");
+    if (record.name === name) return;
+    const { store } = this.#context;
+    const appName = store.apps.get(record.appId)?.name ?? record.appId;
+    this.#refuseTakenName({ appId: record.appId, appName, name });
+    store.sandboxes.update(sandboxId, { name });
+  }
+
   /** @throws ServerError NOT_FOUND */
   get(sandboxId: string): LiveSandbox {
     const sandbox = this.#live.get(sandboxId);
@@ -168,7 +194,7 @@ export class Sandboxes {
     return sandbox;
   }
 
-  #refuseTakenName({ appId, appName, name }: NewSandbox): void {
+  #refuseTakenName({ appId, appName, name }: Pick<NewSandbox, "appId" | "appName" | "name">): void {
     if (name === "") return;
     const holder = this.#find((r) => r.name === name && r.appId === appId && isRunning(r));
     if (holder === undefined) return;

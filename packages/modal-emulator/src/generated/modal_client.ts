@@ -1078,6 +1078,14 @@ export interface SandboxGetFromNameResponse {
   metadata: SandboxHandleMetadata | undefined;
 }
 
+export interface SandboxSetNameRequest {
+  sandboxId: string;
+  name: string;
+}
+
+export interface SandboxSetNameResponse {
+}
+
 export interface SandboxTagsSetRequest {
   environmentName: string;
   sandboxId: string;
@@ -10790,6 +10798,116 @@ export const SandboxGetFromNameResponse: MessageFns<SandboxGetFromNameResponse> 
   },
 };
 
+function createBaseSandboxSetNameRequest(): SandboxSetNameRequest {
+  return { sandboxId: "", name: "" };
+}
+
+export const SandboxSetNameRequest: MessageFns<SandboxSetNameRequest> = {
+  encode(message: SandboxSetNameRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sandboxId !== "") {
+      writer.uint32(10).string(message.sandboxId);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SandboxSetNameRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSandboxSetNameRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sandboxId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SandboxSetNameRequest>): SandboxSetNameRequest {
+    return SandboxSetNameRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SandboxSetNameRequest>): SandboxSetNameRequest {
+    const message = createBaseSandboxSetNameRequest();
+    message.sandboxId = object.sandboxId ?? "";
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseSandboxSetNameResponse(): SandboxSetNameResponse {
+  return {};
+}
+
+export const SandboxSetNameResponse: MessageFns<SandboxSetNameResponse> = {
+  encode(_: SandboxSetNameResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SandboxSetNameResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSandboxSetNameResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SandboxSetNameResponse>): SandboxSetNameResponse {
+    return SandboxSetNameResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<SandboxSetNameResponse>): SandboxSetNameResponse {
+    const message = createBaseSandboxSetNameResponse();
+    return message;
+  },
+};
+
 function createBaseSandboxTagsSetRequest(): SandboxTagsSetRequest {
   return { environmentName: "", sandboxId: "", tags: [] };
 }
@@ -13151,6 +13269,14 @@ export const ModalClientDefinition = {
       responseStream: false,
       options: {},
     },
+    sandboxSetName: {
+      name: "SandboxSetName",
+      requestType: SandboxSetNameRequest as typeof SandboxSetNameRequest,
+      requestStream: false,
+      responseType: SandboxSetNameResponse as typeof SandboxSetNameResponse,
+      responseStream: false,
+      options: {},
+    },
     /** Functions: look-up and calls, and FunctionCreate, with which a Function is registered here */
     functionCreate: {
       name: "FunctionCreate",
@@ -13411,6 +13537,10 @@ export interface ModalClientServiceImplementation<CallContextExt = {}> {
     request: SandboxTagsGetRequest,
     context: CallContext & CallContextExt,
   ): Promise<DeepPartial<SandboxTagsGetResponse>>;
+  sandboxSetName(
+    request: SandboxSetNameRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<SandboxSetNameResponse>>;
   /** Functions: look-up and calls, and FunctionCreate, with which a Function is registered here */
   functionCreate(
     request: FunctionCreateRequest,
@@ -13591,6 +13721,10 @@ export interface ModalClientClient<CallOptionsExt = {}> {
     request: DeepPartial<SandboxTagsGetRequest>,
     options?: CallOptions & CallOptionsExt,
   ): Promise<SandboxTagsGetResponse>;
+  sandboxSetName(
+    request: DeepPartial<SandboxSetNameRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<SandboxSetNameResponse>;
   /** Functions: look-up and calls, and FunctionCreate, with which a Function is registered here */
   functionCreate(
     request: DeepPartial<FunctionCreateRequest>,

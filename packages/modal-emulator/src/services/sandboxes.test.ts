@@ -282,6 +282,20 @@ describe("sandboxes by name, tag and list", () => {
     expect(await process.stdout.readText()).toBe("found\n");
   });
 
+  test("one without a name can be given one, unless another one that runs has it", async () => {
+    const [named, other] = await Promise.all([create(), create()]);
+    await named.experimentalSetName("named-later");
+    await named.experimentalSetName("named-later");
+    const found = await client.sandboxes.fromName("test-app", "named-later");
+    expect(found.sandboxId).toBe(named.sandboxId);
+    const renaming = other.experimentalSetName("named-later");
+    await expect(renaming).rejects.toThrow(modal.AlreadyExistsError);
+    await named.terminate({ wait: true });
+    await other.experimentalSetName("named-later");
+    await expect(named.experimentalSetName("too-late")).rejects.toThrow(/has ended/);
+    await other.terminate({ wait: true });
+  });
+
   test("the list has each running sandbox once, newest first, by all of the tags asked for", async () => {
     const listed = await client.apps.fromName("listed", { createIfMissing: true });
     const made: Sandbox[] = [];

@@ -23,7 +23,8 @@ type V2Methods =
   | "sandboxListV2"
   | "sandboxGetFromNameV2"
   | "sandboxTagsSetV2"
-  | "sandboxTagsGetV2";
+  | "sandboxTagsGetV2"
+  | "sandboxSetName";
 
 type V1Methods =
   | "sandboxCreate"
@@ -80,6 +81,10 @@ function v2Service(context: EmulatorContext, sandboxes: Sandboxes): Served<V2Met
     },
     sandboxTagsSetV2: common.setTags,
     sandboxTagsGetV2: common.getTags,
+    sandboxSetName: ({ sandboxId, name }) => {
+      sandboxes.rename(sandboxId, name);
+      return Promise.resolve({});
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 import type { SessionLife } from "../life/session-life.ts";
 import { loadCheckpointing } from "../load-checkpointing.ts";
+import { awaitSession } from "./await-session.ts";
 import { Ending } from "./ending.ts";
 import { initializeTmux, stopTmux } from "./initialize-tmux.ts";
 import type { Linked } from "./link-config.ts";
@@ -13,6 +14,7 @@ import { removeReadyMarker, reportReady } from "./report-ready.ts";
 import type { McpLauncher } from "./start-mcp-servers.ts";
 import { startMcpServers } from "./start-mcp-servers.ts";
 import { startMetrics } from "./start-metrics.ts";
+import type { Environment } from "./session-environment.ts";
 import { runSteps } from "./steps.ts";
 import { supervise } from "./supervise.ts";
 import { verifyClaudeCode } from "./verify-claude-code.ts";
@@ -20,7 +22,7 @@ import { verifyGpu } from "./verify-gpu.ts";
 
 /**
  * The sandbox's start (SPEC-01.13): five steps, in the specification's order, then supervision until INT
- * or TERM. A step that fails ends the sandbox with status 1; what led to it is in the log.
+ * or TERM; in a prepared sandbox, once it has a session. A step that fails ends the sandbox with status 1; what led to it is in the log.
  */
 export async function init(): Promise<void> {
   removeReadyMarker();
@@ -36,13 +38,12 @@ export async function init(): Promise<void> {
   });
   ending.onSignals();
 
+  const start = await awaitSession(process.env, verify);
   const steps = await runSteps([
-    { name: "link-config", run: async () => void (linked = await linkConfig(process.env)) },
+    { name: "link-config", run: async () => void (linked = await linkConfig(start)) },
     {
       name: "verify-claude-code",
-      run: async () => {
-        await Promise.all([verifyClaudeCode(linked.environment), verifyGpu(linked.environment)]);
-      },
+      run: () => (start.isVerified ? undefined : verify(linked.environment)),
     },
     { name: "start-mcp-servers", run: () => void (launcher = startMcpServers(linked.environment)) },
     { name: "initialize-tmux", run: () => initializeTmux(linked) },
@@ -52,16 +53,20 @@ export async function init(): Promise<void> {
     await stopEverything();
     process.exit(1);
   }
-  const readyMs = Math.round(performance.now());
+  const readyMs = Math.round(performance.now() - start.begunMs);
   writeLog(`parhelia-init ready ${readyMs}ms`);
   reloadOnHangUp(() => launcher?.reload());
   launcher?.resume();
-  recordInit({ startedAtMs: Date.now() - performance.now(), readyMs, steps });
+  recordInit({ startedAtMs: Date.now() - performance.now() + start.begunMs, readyMs, steps });
   startMetrics(linked.environment);
   supervise();
   // Loaded now, and not on the way to ready.
   const { beginLife } = await loadCheckpointing();
   life.begun = beginLife(linked, ending);
+}
+
+async function verify(environment: Environment): Promise<void> {
+  await Promise.all([verifyClaudeCode(environment), verifyGpu(environment)]);
 }
 
 function recordInit(record: InitRecord): void {

@@ -15,6 +15,7 @@ import {
   SESSION_ENV_FILE,
 } from "../protocol/paths.ts";
 import { assembleFirst } from "./assemble-session.ts";
+import type { SessionStart } from "./await-session.ts";
 import { startHistory } from "./start-history.ts";
 import { linkTo } from "./home-link.ts";
 import { loadCheckpointing } from "../load-checkpointing.ts";
@@ -39,7 +40,10 @@ export interface Linked {
  * (`PARHELIA_RESTORE`), the session's own Claude configuration, and the environment of its commands.
  * @throws StepError when the volume holds something that cannot be used, naming it, or the checkpoint is damaged.
  */
-export async function linkConfig(given: NodeJS.ProcessEnv): Promise<Linked> {
+export async function linkConfig({
+  given,
+  claimed,
+}: Pick<SessionStart, "given" | "claimed">): Promise<Linked> {
   prepareVolume(
     VOLUME_DIRECTORIES.map(({ path, owner }) => ({
       path,
@@ -53,7 +57,7 @@ export async function linkConfig(given: NodeJS.ProcessEnv): Promise<Linked> {
   const movedTo = linkTo(join(SANDBOX_USER.home, ".claude"), CLAUDE_DIR);
   if (movedTo !== null) writeLog(`parhelia-init moved an existing ~/.claude to ${movedTo}`);
 
-  const session = sessionEnvironment(given, readRemoteEnv(REMOTE_ENV_FILE));
+  const session = sessionEnvironment(given, readRemoteEnv(REMOTE_ENV_FILE), claimed);
   mkdirSync(EXEC_DIR, { recursive: true, mode: 0o755 });
   mkdirSync(CHECKPOINT_MEMORY_DIR, { recursive: true, mode: 0o755 });
   lchownSync(CHECKPOINT_MEMORY_DIR, SANDBOX_USER.uid, SANDBOX_USER.gid);

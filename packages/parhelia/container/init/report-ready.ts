@@ -7,7 +7,12 @@ export function removeReadyMarker(): void {
   rmSync(READY_MARKER_FILE, { force: true, recursive: true });
 }
 
-/** SPEC-01.13 step 5: whoever waits for the sandbox sees the whole marker or none. */
+/** SPEC-01.13 step 5. */
 export function reportReady(): void {
-  writeFileAtomically(READY_MARKER_FILE, `${READY_MARKER_TEXT}\n`, { mode: 0o644 });
+  writeReadyMarker(READY_MARKER_TEXT);
+}
+
+/** Whoever waits for the sandbox sees the whole marker or none. */
+export function writeReadyMarker(text: string): void {
+  writeFileAtomically(READY_MARKER_FILE, `${text}\n`, { mode: 0o644 });
 }

@@ -87,6 +87,18 @@ describe("the session's environment", () => {
     });
   });
 
+  test("a prepared sandbox's commands lack what its session brought, and get it", () => {
+    const sandbox = { ...ofRuntime, PARHELIA_CLAIM_BY: "2026-01-01T00:00:00.000Z" };
+    const claimed = { PARHELIA_SESSION: "it's", PARHELIA_WORKSPACE: "/vol/parhelia/workspaces/w" };
+    const remote = new Map([["PARHELIA_SESSION", "remote"]]);
+    const start = sessionEnvironment({ ...ofRuntime, ...claimed }, remote, claimed);
+    expect(start.variables).toMatchObject(claimed);
+    expect([...start.overriding]).toEqual(expect.arrayContaining(Object.keys(claimed)));
+    const command = afterSourcing(start.file, sandbox);
+    expect(command).toMatchObject(claimed);
+    expect(command).not.toHaveProperty("PARHELIA_CLAIM_BY");
+  });
+
   test("what shells leave behind does not get in", () => {
     const { variables } = sessionEnvironment(
       { ...ofRuntime, PWD: "/", SHLVL: "2", _: "/usr/bin/env" },

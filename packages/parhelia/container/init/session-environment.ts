@@ -1,3 +1,4 @@
+import { CLAIM_BY_VARIABLE } from "../protocol/claim.ts";
 import { PYTHON_VENV, SANDBOX_USER, SESSION_CLAUDE_DIR } from "../protocol/paths.ts";
 import { WORKSPACES_DIR } from "../../src/volume/layout.ts";
 
@@ -8,7 +9,7 @@ export type Environment = Readonly<Record<string, string>>;
 export interface SessionEnvironment {
   /** All of it, the sandbox's secrets included: for processes, never for a file or the log. */
   readonly variables: Environment;
-  /** `session.env`: what a command's own environment lacks. Holds no variable of the sandbox. */
+  /** `session.env`: what a command's own environment lacks. Holds no variable that the sandbox was made with. */
   readonly file: string;
   /** Names of the variables that the sandbox, `remote.env` or Parhelia sets for good: all but the defaults. */
   readonly overriding: ReadonlySet<string>;
@@ -49,16 +50,19 @@ const SHELL_LEFTOVERS = new Set(["_", "PWD", "OLDPWD", "SHLVL"]);
  * The session's environment: a variable given to the sandbox comes before one of `remote.env`, and that
  * before the default. PATH cannot be told from the runtime's own, so the session's directories come
  * before the given ones, unless `remote.env` sets it.
+ * @param claimed what of `given` the sandbox was not made with: its commands lack it
  */
 export function sessionEnvironment(
   given: NodeJS.ProcessEnv,
   remote: ReadonlyMap<string, string>,
+  claimed: Environment = {},
 ): SessionEnvironment {
   const variables: Record<string, string> = {};
   for (const [key, value] of Object.entries(given)) {
     if (value !== undefined && !SHELL_LEFTOVERS.has(key)) variables[key] = value;
   }
-  const lines: string[] = [];
+  // A session's commands see a prepared sandbox as one that was made for it.
+  const lines = Object.keys(claimed).length === 0 ? [] : [`unset ${CLAIM_BY_VARIABLE}`];
   const set = (key: string, value: string) => {
     variables[key] = value;
     lines.push(`export ${key}=${quote(value)}`);
@@ -69,7 +73,8 @@ export function sessionEnvironment(
       set(key, remote.get(key) ?? identity.default);
   }
   set("PATH", remote.get("PATH") ?? sessionPath(given.PATH, variables.HOME));
-  for (const [key, value] of Object.entries({ ...DEFAULTS, ...Object.fromEntries(remote) })) {
+  const defaults = { ...DEFAULTS, ...Object.fromEntries(remote), ...claimed };
+  for (const [key, value] of Object.entries(defaults)) {
     if (key in IDENTITY || key === "PATH") continue;
     variables[key] ??= value;
     // A command may be given a variable of its own, e.g. by `exec`: that one stays.

@@ -1,8 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { createInterface } from "node:readline";
-import { once } from "node:events";
 import { MCP_LAUNCHER_BUNDLE } from "../protocol/paths.ts";
 import { END_ORDER, END_PATIENCE_MS } from "../protocol/end-session.ts";
+import { readLine } from "../read-line.ts";
 import { freezeSession } from "./freeze.ts";
 import { takeCheckpoint } from "./take-checkpoint.ts";
 
@@ -36,17 +35,7 @@ function report(result: Awaited<ReturnType<typeof takeCheckpoint>>): void {
 }
 
 async function isOrderedToEnd(): Promise<boolean> {
-  const lines = createInterface({ input: process.stdin });
-  const patience = AbortSignal.timeout(END_PATIENCE_MS);
-  try {
-    const ended = once(lines, "close", { signal: patience }).then(() => [undefined]);
-    const [line] = (await Promise.race([once(lines, "line", { signal: patience }), ended])) as [
-      unknown,
-    ];
-    return line === END_ORDER;
-  } catch {
-    return false;
-  }
+  return (await readLine(END_PATIENCE_MS)) === END_ORDER;
 }
 
 /** The launcher leads the process group of the servers that it started. */

@@ -9,6 +9,9 @@ export const READY_MARKER_FILE = "/tmp/ready";
 /** The content of the ready marker. */
 export const READY_MARKER_TEXT = "PARHELIA_READY";
 
+/** The content of the marker of a prepared sandbox, which has no session yet. */
+export const PREPARED_MARKER_TEXT = "PARHELIA_PREPARED";
+
 /** What a sandbox runs: init, then supervision until INT or TERM. */
 export const ENTRYPOINT = "/entrypoint.sh";
 
@@ -62,6 +65,12 @@ export const EXEC_DIR = `${RUN_DIR}/exec`;
 
 /** The process of init once the sandbox is ready: HUP tells it that the volume has another configuration. */
 export const INIT_PID_FILE = `${RUN_DIR}/init.pid`;
+
+/** In a prepared sandbox, init's process, until somebody claims the sandbox by taking the file away. */
+export const PREPARED_FILE = `${RUN_DIR}/prepared`;
+
+/** What the session that claimed a prepared sandbox sets, as JSON; for root. */
+export const CLAIM_FILE = `${RUN_DIR}/claim.json`;
 
 /** How init went, as JSON (`InitRecord`), once the sandbox is ready. */
 export const INIT_RECORD_FILE = `${RUN_DIR}/init.json`;

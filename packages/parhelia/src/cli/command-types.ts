@@ -136,6 +136,19 @@ export interface RmOptions {
   readonly orphans: boolean;
 }
 
+export interface PoolFillArguments {
+  /** How many sandboxes are to wait, as typed. */
+  readonly count: string;
+}
+
+export interface PoolFillOptions extends JsonOption {
+  /** GPU type with an optional count; undefined is the cpu variant. */
+  readonly gpu: string | undefined;
+  readonly region: string | undefined;
+  readonly timeout: string | undefined;
+  readonly env: Readonly<Record<string, string>>;
+}
+
 export interface VolumePruneOptions extends JsonOption {
   /** Only show what would be removed. */
   readonly dryRun: boolean;

@@ -23,12 +23,14 @@ import type {
 } from "./command-types.ts";
 import { imageCommands } from "./image-commands.ts";
 import { lifeCommands } from "./life-commands.ts";
+import { poolCommands } from "./pool-commands.ts";
 import { volumeCommands } from "./volume-commands.ts";
 
 const secretName = { kind: "required", description: "name of the secret" } as const;
 
 /** What each group of commands is about, for help. */
 export const groupSummaries: Readonly<Record<string, string>> = {
+  pool: "sandboxes that wait for a session, so that up is quick",
   image: "the images that sandboxes start from: build, release, roll back",
   volume: "what the volume holds, and what of it is kept",
   secret: "named secrets: environment variables that sandboxes get and nothing records",
@@ -236,6 +238,7 @@ export const commands: readonly AnyCommandSpec[] = [
     examples: ["parhelia deploy", "parhelia deploy --target modal"],
     load: () => import("./commands/deploy.ts"),
   }),
+  ...poolCommands,
   ...imageCommands,
   ...volumeCommands,
   defineCommand<SecretSetArguments, None>({

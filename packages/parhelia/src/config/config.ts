@@ -66,6 +66,12 @@ export interface Config {
     /** So many sessions of one owner may run at once; 0: any number. */
     readonly maxSandboxes: number;
   };
+  readonly pool: {
+    /** How many prepared sandboxes may wait at once. */
+    readonly max: number;
+    /** How long one waits before it ends by itself. */
+    readonly keepMs: number;
+  };
   /** US dollars an hour, and factors. */
   readonly cost: {
     /** When the rates were looked up: `2025-11-01`. */
@@ -103,6 +109,7 @@ export function toConfig(values: ConfigValues, secretsAreRequired: boolean): Con
     network,
     retention,
     limits,
+    pool,
     cost,
     sync,
     env,
@@ -149,6 +156,7 @@ export function toConfig(values: ConfigValues, secretsAreRequired: boolean): Con
       workspaceUnusedMs: retention.workspace_days * 24 * HOUR_MS,
     },
     limits: { maxSandboxes: limits.max_sandboxes },
+    pool: { max: pool.max, keepMs: parseDuration(pool.keep) ?? 0 },
     cost: {
       asOf: cost.as_of,
       cpuCoreHour: cost.cpu_core_hour,

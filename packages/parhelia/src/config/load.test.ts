@@ -79,6 +79,7 @@ describe("without a file", () => {
         workspaceUnusedMs: 30 * 24 * HOUR_MS,
       },
       limits: { maxSandboxes: 5 },
+      pool: { max: 2, keepMs: 3_600_000 },
       cost: expect.objectContaining({ asOf: "2025-11-01", cpuCoreHour: 0.1419 }) as unknown,
       proxiedApiKey: undefined,
       network: { block: false, allowDomains: undefined, allowCidrs: undefined },

@@ -3,6 +3,7 @@ import { HOUR_MS, SECOND_MS, parseDuration } from "../units.ts";
 import { checked } from "./checked.ts";
 import { costSection } from "./cost-schema.ts";
 import { networkSection } from "./network-schema.ts";
+import { poolSection } from "./pool-schema.ts";
 import { REGIONS, regionProblem } from "./regions.ts";
 import { cpuVariant } from "./variants.ts";
 
@@ -291,6 +292,7 @@ const shape = z.strictObject({
     })
     .prefault({})
     .meta({ description: "What keeps a bill from growing because something was forgotten." }),
+  pool: poolSection,
   cost: costSection,
   network: networkSection,
   sync: z

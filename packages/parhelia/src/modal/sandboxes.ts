@@ -13,6 +13,7 @@ import type { NetworkRules } from "../config/config.ts";
 import { VOLUME_ROOT } from "../volume/layout.ts";
 import type { App, ContainerProcess, Image, Volume } from "modal";
 import type { Connection } from "./connection.ts";
+import { SESSION_TAG } from "./tags.ts";
 import { grpcStatus, NOT_FOUND } from "./errors.ts";
 
 export type { App, ContainerProcess, Image, Sandbox, Secret, Volume };
@@ -22,8 +23,8 @@ const PROBE_INTERVAL_MS = 25;
 
 /** A sandbox to be created. All of it reaches Modal as it stands. */
 export interface SandboxRequest {
-  /** Unique among the running sandboxes of the App. */
-  readonly name: string;
+  /** Unique among the running sandboxes of the App; left out: none. */
+  readonly name?: string;
   readonly app: App;
   readonly image: Image;
   readonly volume: Volume;
@@ -52,6 +53,7 @@ export interface SandboxRequest {
 export interface RunningSandbox {
   readonly sandboxId: string;
   readonly appId: string;
+  /** Of its session; empty where it is none's. */
   readonly name: string;
   readonly createdAt: Date;
   /** Undefined until it is ready. */
@@ -82,7 +84,7 @@ export async function createSandbox(
   try {
     return await client.sandboxes.create(app, image, {
       ...resources,
-      name,
+      ...(name === undefined ? {} : { name }),
       command: [ENTRYPOINT],
       volumes: { [VOLUME_ROOT]: volume },
       secrets: [...secrets],
@@ -98,11 +100,29 @@ export async function createSandbox(
       }),
     });
   } catch (error) {
-    if (!(error instanceof AlreadyExistsError)) throw error;
-    throw new UserError(`a session named ${name} is already running`, {
-      hint: `parhelia attach ${name}, or parhelia stop ${name}, or choose another name`,
-      cause: error,
-    });
+    if (!(error instanceof AlreadyExistsError) || name === undefined) throw error;
+    throw alreadyRunning(name, error);
+  }
+}
+
+/** The name of a session is taken. */
+export function alreadyRunning(name: string, cause?: unknown): UserError {
+  return new UserError(`a session named ${name} is already running`, {
+    hint: `parhelia attach ${name}, or parhelia stop ${name}, or choose another name`,
+    cause,
+  });
+}
+
+/**
+ * Names a sandbox that runs and has no name yet; one of V1 keeps none, and is found by its tag.
+ * @throws UserError when a sandbox of that name runs
+ */
+export async function nameSandbox(sandbox: Sandbox, name: string): Promise<void> {
+  if (isOfV1(sandbox)) return;
+  try {
+    await sandbox.experimentalSetName(name);
+  } catch (error) {
+    throw error instanceof AlreadyExistsError ? alreadyRunning(name, error) : error;
   }
 }
 
@@ -126,19 +146,57 @@ function apiKeyPolicy(secret: Secret): ExperimentalOutboundPolicy {
   });
 }
 
-/** The newest sandbox of a name: one that runs, or, when asked for, one that has ended. */
+/**
+ * The newest sandbox of a session: one that runs, or, when asked for, one that has ended. By its name, or, since
+ * a prepared sandbox of V1 that became a session's has none, by its tag.
+ */
 export async function findSandbox(
   connection: Connection,
   name: string,
   { includeEnded = false } = {},
 ): Promise<Sandbox | undefined> {
   const { client, appName } = connection;
-  const running = await orUndefined(client.sandboxes.fromName(appName, name));
+  const running =
+    (await orUndefined(client.sandboxes.fromName(appName, name))) ??
+    (await findByTag(connection, name, { includeEnded: false }));
   if (running !== undefined || !includeEnded) return running;
   const ended = await orUndefined(
     client.sandboxes.fromName(appName, name, { includeTerminated: true }),
   );
-  return ended ?? orUndefined(findEndedGpuSandbox(connection, name));
+  return (
+    ended ??
+    (await orUndefined(findEndedGpuSandbox(connection, name))) ??
+    findByTag(connection, name, { includeEnded: true })
+  );
+}
+
+async function findByTag(
+  { client, appName }: Connection,
+  name: string,
+  { includeEnded }: { readonly includeEnded: boolean },
+): Promise<Sandbox | undefined> {
+  const app = await orUndefined(client.apps.fromName(appName));
+  if (app === undefined) return undefined;
+  const { sandboxes } = await client.cpClient.sandboxListV2({
+    ...listRequest(client, app, { [SESSION_TAG]: name }),
+    includeFinished: includeEnded,
+  });
+  const [newest] = sandboxes;
+  return newest && client.sandboxes.fromId(newest.id);
+}
+
+function listRequest(
+  client: Connection["client"],
+  app: App | undefined,
+  tags: Readonly<Record<string, string>>,
+) {
+  return {
+    appId: app?.appId ?? "",
+    environmentName: client.environmentName(),
+    includeFinished: false,
+    beforeTimestamp: 0,
+    tags: Object.entries(tags).map(([tagName, tagValue]) => ({ tagName, tagValue })),
+  };
 }
 
 /** Asked to include ended ones, the SDK looks at the V2 backend alone; GPUs are V1's. */
@@ -182,11 +240,8 @@ export async function listSandboxes(
   let beforeTimestamp = 0;
   for (;;) {
     const page = await client.cpClient.sandboxListV2({
-      appId: app?.appId ?? "",
-      environmentName: client.environmentName(),
-      includeFinished: false,
+      ...listRequest(client, app, tags),
       beforeTimestamp,
-      tags: Object.entries(tags).map(([tagName, tagValue]) => ({ tagName, tagValue })),
     });
     sandboxes.push(...page.sandboxes.map(runningSandbox));
     const last = page.sandboxes.at(-1);
@@ -200,14 +255,15 @@ type SandboxInfo = Awaited<
 >["sandboxes"][number];
 
 function runningSandbox(info: SandboxInfo): RunningSandbox {
+  const tags = Object.fromEntries(info.tags.map((tag) => [tag.tagName, tag.tagValue]));
   return {
     sandboxId: info.id,
     appId: info.appId,
-    name: info.name,
+    name: info.name || (tags[SESSION_TAG] ?? ""),
     createdAt: new Date(info.createdAt * 1000),
     ...(info.readyAt === undefined ? {} : { readyAt: new Date(info.readyAt * 1000) }),
     timeoutMs: info.timeoutSecs * 1000,
-    tags: Object.fromEntries(info.tags.map((tag) => [tag.tagName, tag.tagValue])),
+    tags,
     regions: info.regions,
     resources: {
       cpu: (info.resourceInfo?.milliCpu?.value ?? 0) / 1000,
@@ -253,6 +309,6 @@ export async function waitForEnd(
 }
 
 /** Whether the sandbox is of Modal's older backend, as those with a GPU are; the SDK's own rule. */
-function isOfV1({ sandboxId }: Sandbox): boolean {
+export function isOfV1({ sandboxId }: { readonly sandboxId: string }): boolean {
   return /^sb-[0-9A-Za-z]{22}$/.test(sandboxId);
 }

@@ -4,16 +4,18 @@ import { UserError } from "../errors.ts";
 import { connect, type Connection, type Target } from "../modal/connection.ts";
 import { explainingErrors } from "../modal/errors.ts";
 import { createSandbox, type Sandbox } from "../modal/sandboxes.ts";
-import { findSecret } from "../modal/secrets.ts";
+import { EXPIRES_TAG, OWNER_TAG, SESSION_TAG, VARIANT_TAG } from "../modal/tags.ts";
 import { HOUR_MS } from "../units.ts";
 import { workspaceDir } from "../volume/layout.ts";
-import { ensureImage } from "./image.ts";
 import { limitSandboxes } from "./limit-sandboxes.ts";
+import { claimPrepared, MAX_TIMEOUT_MS, type NewSession } from "./claim-prepared.ts";
 import { thisOwner } from "./orphans.ts";
+import { listOwnSandboxes } from "./own-sandboxes.ts";
 import { PhaseTimer, type Phase } from "./phases.ts";
+import { planSandbox, withoutUndefined, type SandboxPlan } from "./plan-sandbox.ts";
 import { checkGpu } from "./check-gpu.ts";
 import { checkNetwork } from "./check-network.ts";
-import { DEFAULT_SECRETS, imageRequest, type ClaudeSandboxOptions } from "./sandbox-options.ts";
+import type { ClaudeSandboxOptions } from "./sandbox-options.ts";
 import { explainStart, sessionVariables } from "./session-variables.ts";
 import { untilAborted } from "./until-aborted.ts";
 import { waitUntilReady } from "./wait-until-ready.ts";
@@ -37,15 +39,10 @@ export interface ClaudeSandbox {
   close(): void;
 }
 
-/** Stands in the sandbox for the API key that Modal puts into requests: Claude Code sends it unseen. */
-const DUMMY_API_KEY = "put-into-requests-by-modal";
-
-/** Modal's longest lifetime of a sandbox (SPEC-01, `timeout_hours=24`). */
-const MAX_TIMEOUT_HOURS = 24;
-
 /**
  * Creates a sandbox for a Claude Code session and returns when its five init steps are done
  * (SPEC-01.01, SPEC-01.13). With a published image that takes four sequential round trips.
+ * Where a prepared sandbox fits, the session gets that one (decision 0011).
  *
  * @throws UserError for a name that runs already, a missing secret, a value out of range, a GPU where there
  * is none, a limit on the network that would not be enforced, more sessions than may run at once
@@ -53,7 +50,7 @@ const MAX_TIMEOUT_HOURS = 24;
  */
 export async function createClaudeSandbox(options: ClaudeSandboxOptions): Promise<ClaudeSandbox> {
   const name = checkSessionName(options.taskId);
-  const timeoutMs = checkTimeout(options.timeoutHours ?? MAX_TIMEOUT_HOURS);
+  const timeoutMs = checkTimeout(options.timeoutHours);
   const target = options.target ?? "local";
   const timer = new PhaseTimer();
   checkNetwork(target, options);
@@ -71,34 +68,28 @@ export async function createClaudeSandbox(options: ClaudeSandboxOptions): Promis
   timer.end("connect");
   try {
     return await explainingErrors(target, async () => {
-      const parts = await untilAborted(options.signal, lookUp(connection, variant, options));
+      const { plan, own } = await untilAborted(
+        options.signal,
+        lookUp(connection, variant, { ...options, gpu }),
+      );
       timer.end("look up app, image, volume, secrets");
 
-      const sandbox = await createSandbox(connection, {
-        ...parts,
-        ...withoutUndefined({
-          gpu,
-          cpuLimit: options.cpuLimit,
-          memoryLimitMiB: options.memoryLimitMiB,
-          network: options.network,
-        }),
+      const session: NewSession = {
         name,
-        cpu: options.cpu ?? variant.cpu,
-        memoryMiB: options.memoryMiB ?? variant.memoryMiB,
         timeoutMs,
-        env: {
-          ...options.env,
-          ...sessionVariables(name, variant, timeoutMs, { ...options, workspace }),
-          ...(options.proxiedApiKey === undefined ? {} : { ANTHROPIC_API_KEY: DUMMY_API_KEY }),
-        },
-        tags: sessionTags(name, variant, timeoutMs),
-        ...(options.regions?.length ? { regions: options.regions } : {}),
-      });
-      timer.end("create sandbox");
+        variables: (expiresAt) =>
+          sessionVariables(name, variant, { timeoutMs, expiresAt }, { ...options, workspace }),
+        tags: (expiresAt) => sessionTags(name, variant, expiresAt),
+      };
+      const claimed = await claimPrepared(connection, own, plan, session);
+      const sandbox = claimed?.sandbox ?? (await createFor(connection, plan, session));
+      timer.end(claimed === undefined ? "create sandbox" : "claim a prepared sandbox");
 
-      await waitUntilReady(connection, sandbox, options.signal).catch((error: unknown) => {
-        throw explainStart(name, error);
-      });
+      await waitUntilReady(connection, sandbox, options.signal, claimed?.ready).catch(
+        (error: unknown) => {
+          throw explainStart(name, error);
+        },
+      );
       timer.end("wait until ready");
       const readyMs = timer.totalMs;
       if (transfer !== undefined) {
@@ -142,55 +133,52 @@ async function bringProject(
   }
 }
 
-/** All that a sandbox needs and that does not depend on one another, at once. */
+/** What the sandbox is to be made with, and this owner's others, at once. */
 async function lookUp(connection: Connection, variant: Variant, options: ClaudeSandboxOptions) {
   const { client, appName } = connection;
   const appFound = client.apps.fromName(appName, { createIfMissing: true });
-  const { proxiedApiKey: keyName, secrets: wanted = DEFAULT_SECRETS } = options;
-  const names = wanted.filter(({ name }) => name !== keyName);
-  const { maxSandboxes = 0, aboveLimit = false, onWarning } = options;
-  const limit = { maxSandboxes, aboveLimit, onWarning };
-  const [app, image, volume, secrets, proxiedApiKey] = await Promise.all([
-    appFound,
-    ensureImage(connection, appFound, imageRequest(variant, options)),
-    client.volumes.fromName(options.volumeName ?? "parhelia-vol", {
-      createIfMissing: true,
-      version: 2,
+  const { maxSandboxes = 0, aboveLimit = false, onWarning, taskId } = options;
+  const [plan, own] = await Promise.all([
+    planSandbox(connection, appFound, variant, options),
+    listOwnSandboxes(connection, appFound).then((found) => {
+      limitSandboxes(found, taskId, { maxSandboxes, aboveLimit, onWarning });
+      return found;
     }),
-    Promise.all(names.map((name) => findSecret(connection, name))),
-    keyName === undefined ? undefined : findSecret(connection, { name: keyName, required: true }),
-    limitSandboxes(connection, appFound, options.taskId, limit),
   ]);
-  return {
-    ...{ app, image, volume },
-    secrets: secrets.filter((secret) => secret !== undefined),
-    ...withoutUndefined({ proxiedApiKey }),
-  };
+  return { plan, own };
 }
 
-/** Who owns it, and until when: what finds forgotten sandboxes. */
-function sessionTags(name: string, variant: Variant, timeoutMs: number): Record<string, string> {
-  return {
-    "parhelia-session": name,
-    "parhelia-variant": variant.name,
-    "parhelia-owner": thisOwner(),
-    "parhelia-expires-at": new Date(Date.now() + timeoutMs).toISOString(),
-  };
-}
-
-function checkTimeout(hours: number): number {
-  const timeoutMs = Math.round(hours * 3_600) * 1_000;
-  if (timeoutMs >= 1_000 && timeoutMs <= MAX_TIMEOUT_HOURS * HOUR_MS) return timeoutMs;
-  throw new UserError(`a timeout of ${hours} h is out of range`, {
-    hint: `choose between 1 second and ${MAX_TIMEOUT_HOURS} hours`,
+/** A sandbox that nobody prepared. */
+function createFor(
+  connection: Connection,
+  plan: SandboxPlan,
+  { name, timeoutMs, variables, tags }: NewSession,
+): Promise<Sandbox> {
+  const expiresAt = new Date(Date.now() + timeoutMs);
+  return createSandbox(connection, {
+    ...plan,
+    name,
+    timeoutMs,
+    env: { ...plan.env, ...variables(expiresAt) },
+    tags: tags(expiresAt),
   });
 }
 
-/** The same object without the keys whose value is undefined: the SDK tells unset from undefined. */
-function withoutUndefined<T extends object>(
-  object: T,
-): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>;
+/** Who owns it, and until when: what finds forgotten sandboxes. */
+function sessionTags(name: string, variant: Variant, expiresAt: Date): Record<string, string> {
+  return {
+    [SESSION_TAG]: name,
+    [VARIANT_TAG]: variant.name,
+    [OWNER_TAG]: thisOwner(),
+    [EXPIRES_TAG]: expiresAt.toISOString(),
   };
+}
+
+/** @returns ms, in whole seconds */
+export function checkTimeout(hours = MAX_TIMEOUT_MS / HOUR_MS): number {
+  const timeoutMs = Math.round(hours * 3_600) * 1_000;
+  if (timeoutMs >= 1_000 && timeoutMs <= MAX_TIMEOUT_MS) return timeoutMs;
+  throw new UserError(`a timeout of ${hours} h is out of range`, {
+    hint: `choose between 1 second and ${MAX_TIMEOUT_MS / HOUR_MS} hours`,
+  });
 }

@@ -14,12 +14,21 @@ export function estimateCost(
   rates: Config["cost"],
   nowMs: number,
 ): number | undefined {
-  const { cpu, memoryMiB, gpu } = sandbox.resources;
+  const perHour = costPerHour(sandbox, rates);
+  if (perHour === undefined) return undefined;
+  return (perHour * Math.max(0, nowMs - sandbox.createdAt.getTime())) / HOUR_MS;
+}
+
+/** What a sandbox costs an hour, in US dollars, by what it reserves. Undefined as above. */
+export function costPerHour(
+  { resources, regions }: Pick<RunningSandbox, "resources" | "regions">,
+  rates: Config["cost"],
+): number | undefined {
+  const { cpu, memoryMiB, gpu } = resources;
   const gpuHour = gpu === undefined ? 0 : gpuRate(gpu, rates.gpuHour);
   if (gpuHour === undefined) return undefined;
   const perHour = cpu * rates.cpuCoreHour + (memoryMiB / 1024) * rates.memoryGibHour + gpuHour;
-  const hours = Math.max(0, nowMs - sandbox.createdAt.getTime()) / HOUR_MS;
-  return hours * perHour * regionFactor(sandbox.regions, rates);
+  return perHour * regionFactor(regions, rates);
 }
 
 /** `A100-80GB:2` is two of them. */

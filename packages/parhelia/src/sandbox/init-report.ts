@@ -1,3 +1,4 @@
+import { SESSION_BEGINS_LINE } from "../../container/protocol/claim.ts";
 import type { Sandbox } from "../modal/sandboxes.ts";
 import type { Phase } from "./phases.ts";
 
@@ -17,7 +18,8 @@ const READY = /^parhelia-init ready \d+ms$/;
 
 /** Reads init's lines out of what a sandbox printed, which may be anything else besides. */
 export function readInitReport(output: string): InitReport {
-  const lines = output.split("\n");
+  // What a prepared sandbox did before it had a session is no part of the session's start.
+  const lines = output.slice(Math.max(0, output.lastIndexOf(SESSION_BEGINS_LINE))).split("\n");
   const steps = lines.flatMap((line) => {
     const match = STEP.exec(line);
     return match === null ? [] : [{ name: `init ${match[1] ?? ""}`, durationMs: Number(match[2]) }];

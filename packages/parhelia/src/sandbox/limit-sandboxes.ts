@@ -1,8 +1,7 @@
 import { UserError } from "../errors.ts";
-import type { Connection } from "../modal/connection.ts";
-import { listSandboxes, type App, type RunningSandbox } from "../modal/sandboxes.ts";
+import type { RunningSandbox } from "../modal/sandboxes.ts";
+import { SESSION_TAG } from "../modal/tags.ts";
 import { formatDuration } from "../units.ts";
-import { thisOwner } from "./orphans.ts";
 
 /** How many of this owner's sessions may run at once. */
 export interface SandboxLimit {
@@ -13,42 +12,23 @@ export interface SandboxLimit {
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
-/** Modal's pages are longer, all but the last one. */
-const LEAST_PAGE = 20;
-
 /** So many sessions are named to the user; the oldest are the likeliest to be forgotten. */
 const NAMED = 10;
 
 /**
- * Looks, beside whatever else a start asks Modal for, whether one more session may run. Two starts at the same
- * instant do not see each other.
+ * Looks whether one more session may run besides this owner's sandboxes. Two starts at the same instant do not
+ * see each other.
  * @throws UserError when more than the limit would run, and nothing says to start all the same
  */
-export async function limitSandboxes(
-  connection: Connection,
-  appFound: Promise<App>,
+export function limitSandboxes(
+  own: readonly RunningSandbox[],
   name: string,
   limit: SandboxLimit,
-): Promise<void> {
+): void {
   if (limit.maxSandboxes === 0) return;
-  const running = await listOwnSessions(connection, appFound);
+  const running = own.filter(({ tags }) => tags[SESSION_TAG] !== undefined);
   const warning = checkLimit(name, running, limit, Date.now());
   if (warning !== undefined) limit.onWarning?.(warning);
-}
-
-/**
- * This owner's sessions in the App. Asked for by owner in all Apps, so that the request need not wait for the
- * App's identifier; Modal discourages that, so one that is refused is asked again for the App alone.
- */
-async function listOwnSessions(
-  connection: Connection,
-  appFound: Promise<App>,
-): Promise<RunningSandbox[]> {
-  const query = { tags: { "parhelia-owner": thisOwner() }, leastPage: LEAST_PAGE };
-  const inAllApps = listSandboxes(connection, undefined, query);
-  const owned = await inAllApps.catch(async () => listSandboxes(connection, await appFound, query));
-  const { appId } = await appFound;
-  return owned.filter(({ appId: other, tags }) => other === appId && "parhelia-session" in tags);
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Config } from "../config/config.ts";
 import type { Connection } from "../modal/connection.ts";
-import { listSandboxes } from "../modal/sandboxes.ts";
+import { listSandboxes, type RunningSandbox } from "../modal/sandboxes.ts";
+import { EXPIRES_TAG, OWNER_TAG, POOL_TAG, VARIANT_TAG } from "../modal/tags.ts";
 import { estimateCost } from "./estimate-cost.ts";
 import { isOrphan, thisOwner } from "./orphans.ts";
 import { readIdleTime } from "./read-idle-time.ts";
@@ -37,19 +38,28 @@ export async function listSessions(
   const nowMs = Date.now();
   const owner = thisOwner();
   const isFree = connection.target === "local";
-  const idleTimes = await Promise.all(
-    sandboxes.map((sandbox) => readIdleTime(connection, sandbox)),
+  // `parhelia pool ls` shows those that wait for a session.
+  const sessions = sandboxes.filter(
+    (sandbox) => sandbox.tags[POOL_TAG] === undefined || isOrphan(sandbox, owner, nowMs),
   );
-  return sandboxes.map((sandbox, index) => ({
+  const idleTimes = await Promise.all(sessions.map((sandbox) => readIdleTime(connection, sandbox)));
+  return sessions.map((sandbox, index) => ({
     name: sandbox.name,
     sandboxId: sandbox.sandboxId,
-    variant: sandbox.tags["parhelia-variant"] ?? "unknown",
+    variant: sandbox.tags[VARIANT_TAG] ?? "unknown",
     ready: sandbox.readyAt !== undefined,
     createdAt: sandbox.createdAt,
-    expiresAt: new Date(sandbox.createdAt.getTime() + sandbox.timeoutMs),
+    expiresAt: endOf(sandbox),
     idleMs: idleTimes[index] ?? null,
-    owner: sandbox.tags["parhelia-owner"] ?? null,
+    owner: sandbox.tags[OWNER_TAG] ?? null,
     estimatedCost: isFree ? 0 : (estimateCost(sandbox, rates, nowMs) ?? null),
     orphan: isOrphan(sandbox, owner, nowMs),
   }));
+}
+
+/** Its own end, or that of the session in it: a prepared sandbox lives longer than the session that claims it. */
+function endOf({ createdAt, timeoutMs, tags }: RunningSandbox): Date {
+  const endsAtMs = createdAt.getTime() + timeoutMs;
+  const expiresAtMs = Date.parse(tags[EXPIRES_TAG] ?? "");
+  return new Date(expiresAtMs < endsAtMs ? expiresAtMs : endsAtMs);
 }

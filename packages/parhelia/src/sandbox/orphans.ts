@@ -1,6 +1,7 @@
 import { hostname, userInfo } from "node:os";
 import type { Connection } from "../modal/connection.ts";
 import { listSandboxes, type RunningSandbox } from "../modal/sandboxes.ts";
+import { EXPIRES_TAG, OWNER_TAG, POOL_TAG, SESSION_TAG } from "../modal/tags.ts";
 
 /** Who starts sandboxes here: their tag `parhelia-owner`. */
 export function thisOwner(): string {
@@ -8,8 +9,8 @@ export function thisOwner(): string {
 }
 
 /**
- * Whether a sandbox runs that nobody can want any more: a session of this owner whose tag says that its time is
- * over, or the sandbox of a task of Parhelia's that is older than it may become. Sandboxes of others, and those
+ * Whether a sandbox runs that nobody can want any more: a session of this owner, or a prepared sandbox, whose
+ * tag says that its time is over, or the sandbox of a task of Parhelia's that is older than it may become. Sandboxes of others, and those
  * without Parhelia's tags, never are.
  */
 export function isOrphan(
@@ -18,8 +19,9 @@ export function isOrphan(
   nowMs: number,
 ): boolean {
   if (tags["parhelia-task"] !== undefined) return nowMs > createdAt.getTime() + timeoutMs;
-  if (tags["parhelia-session"] === undefined || tags["parhelia-owner"] !== owner) return false;
-  return nowMs > Date.parse(tags["parhelia-expires-at"] ?? "");
+  const isKnown = tags[SESSION_TAG] !== undefined || tags[POOL_TAG] !== undefined;
+  if (!isKnown || tags[OWNER_TAG] !== owner) return false;
+  return nowMs > Date.parse(tags[EXPIRES_TAG] ?? "");
 }
 
 /**

@@ -10,7 +10,7 @@ import type { ClaudeSandboxOptions } from "./sandbox-options.ts";
 export function sessionVariables(
   name: string,
   variant: Variant,
-  timeoutMs: number,
+  { timeoutMs, expiresAt }: { readonly timeoutMs: number; readonly expiresAt: Date },
   options: ClaudeSandboxOptions & { readonly workspace: string },
 ): Record<string, string> {
   const { workspace, restore, startAnew, checkpointIntervalMs, idleMs } = options;
@@ -19,7 +19,7 @@ export function sessionVariables(
     PARHELIA_SESSION: name,
     PARHELIA_VARIANT: variant.name,
     PARHELIA_WORKSPACE: workspace,
-    PARHELIA_EXPIRES_AT: new Date(Date.now() + timeoutMs).toISOString(),
+    PARHELIA_EXPIRES_AT: expiresAt.toISOString(),
     PARHELIA_SANDBOX: JSON.stringify(parametersOf(variant, timeoutMs, options)),
     PARHELIA_CHECKPOINT_INTERVAL_S: seconds(checkpointIntervalMs ?? DEFAULT_INTERVAL_MS),
     PARHELIA_IDLE_S: seconds(idleMs ?? DEFAULT_IDLE_MS),

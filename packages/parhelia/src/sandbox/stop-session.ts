@@ -8,6 +8,7 @@ import type { Sandbox } from "../modal/sandboxes.ts";
 import { VOLUME_ROOT } from "../volume/layout.ts";
 import { requireVolume } from "../modal/volumes.ts";
 import { readResult, requireCheckpoint } from "./checkpoint-session.ts";
+import { readLine } from "./read-line.ts";
 import { requireSession } from "./session.ts";
 import { readStoredState } from "./stored-checkpoints.ts";
 
@@ -75,24 +76,6 @@ async function saveSession(
   throw new SystemError(`the checkpoint ${result.id} of ${name} did not arrive on ${volumeName}`, {
     hint: `the session goes on; parhelia checkpoint ls ${name} shows what is there`,
   });
-}
-
-/** The first line, or all of what has none. `rest` is the stream's end. */
-async function readLine(
-  stream: ReadableStream<string>,
-): Promise<{ line: string; rest: Promise<unknown> }> {
-  const reader = stream.getReader();
-  let text = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    text += value ?? "";
-    const end = text.indexOf("\n");
-    if (done || end >= 0) return { line: end < 0 ? text : text.slice(0, end), rest: drain(reader) };
-  }
-}
-
-async function drain(reader: ReadableStreamDefaultReader<string>): Promise<void> {
-  while (!(await reader.read()).done);
 }
 
 function withForceHint(name: string, error: unknown): unknown {

@@ -2,6 +2,7 @@ import { CONTAINER_PROGRAM } from "../../container/protocol/paths.ts";
 import type { AssembledSession } from "../../container/protocol/sync.ts";
 import type { Connection } from "../modal/connection.ts";
 import { listSandboxes, type App, type Sandbox } from "../modal/sandboxes.ts";
+import { SESSION_TAG } from "../modal/tags.ts";
 
 /** A running session, after a sync. */
 export interface SyncedSession {
@@ -15,7 +16,7 @@ export interface SyncedSession {
 /** Tells the running sessions of the App to take up what a sync brought to the volume, MCP servers included. */
 export async function reloadSessions(connection: Connection, app: App): Promise<SyncedSession[]> {
   const sandboxes = await listSandboxes(connection, app);
-  const sessions = sandboxes.filter(({ tags }) => tags["parhelia-session"] !== undefined);
+  const sessions = sandboxes.filter(({ tags }) => tags[SESSION_TAG] !== undefined);
   return Promise.all(
     sessions.map(async ({ name, sandboxId }) => {
       try {

@@ -15,6 +15,7 @@ const TAIL_LINES = 20;
 /**
  * Waits for the ready marker. When an init step fails, when the time is up or the signal is aborted, the
  * sandbox is ended first and then the reason thrown: nothing stays behind.
+ * @param ready resolves when it is. Default: when its readiness probe succeeds
  * @throws SystemError with the failing step and what it printed; the SDK's own error when the target does
  * not answer any more, and the sandbox may run on
  */
@@ -22,13 +23,14 @@ export async function waitUntilReady(
   connection: Connection,
   sandbox: Sandbox,
   signal?: AbortSignal,
+  ready: () => Promise<void> = () => sandbox.waitUntilReady(READY_TIMEOUT_MS),
 ): Promise<void> {
   const giveUp = new AbortController();
   try {
     const outcome = await untilAborted(
       signal,
       Promise.race([
-        sandbox.waitUntilReady(READY_TIMEOUT_MS).then(() => "ready" as const),
+        ready().then(() => "ready" as const),
         waitForEnd(connection, sandbox, giveUp.signal).then(() => "ended" as const),
       ]),
     );
