@@ -257,9 +257,12 @@ describe("D7: two sessions at once", () => {
     await put(one, `${CLAUDE}/settings.json`, { ...settings, permissions: { deny: ["WebFetch"] } });
     await put(one, `${CLAUDE}/workflows/new.js`, "");
     const assemble = ["parhelia-container", "assemble-session"];
-    const changed = JSON.parse(await one.asRoot(assemble)) as { changed: string[] };
-    expect(changed.changed).toEqual(["settings.json", ".claude.json"]);
-    expect(JSON.parse(await one.asRoot(assemble))).toEqual({ changed: [] });
+    expect(JSON.parse(await one.asRoot(assemble))).toEqual({ runningClaudes: 0 });
+    const files = ["settings.json", ".claude.json"].map((name) => `${OWN}/${name}`);
+    const written = await one.output(["stat", "--format", "%n %i %y", ...files]);
+    // Where nothing changed, nothing is written.
+    await one.asRoot(assemble);
+    expect(await one.output(["stat", "--format", "%n %i %y", ...files])).toBe(written);
 
     const servers = (await json(one, `${OWN}/.claude.json`))["mcpServers"] as object;
     expect(Object.keys(servers).sort()).toEqual(["later", "only-one"]);

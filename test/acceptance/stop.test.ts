@@ -18,12 +18,18 @@ beforeAll(async () => {
 });
 afterAll(() => home.succeed(["secret", "rm", "anthropic-api-key"]));
 
+/** Mostly in a write or a flush. */
+const WRITING_FOR_EVER =
+  "while :; do dd if=/dev/urandom of=growing bs=4M count=1 oflag=append conv=notrunc,fsync; truncate -s 0 growing; done";
+
 describe("Shutdown sequence, D9: parhelia stop", () => {
   test("during a running turn keeps that conversation", async () => {
     // No checkpoint of the timer may have what the last one would: then the last one is the timer's.
     const session = new Session(home, "stopped", checkpointsEvery(home, 0));
     await session.up();
     const claude = await EditingClaude.start(home, session);
+    // Also what is in the middle of a write stands still, before the last checkpoint is taken.
+    await session.output(["sh", "-c", `(${WRITING_FOR_EVER}) >/dev/null 2>&1 &`]);
     const edits = claude.rounds;
     const stopped = await session.command("stop");
     expect(stopped, stopped.stderr).toMatchObject({ exitStatus: 0 });

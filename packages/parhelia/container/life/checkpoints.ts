@@ -28,8 +28,8 @@ export class Checkpoints {
    */
   async save(reason: CheckpointReason, { final }: { final: boolean }): Promise<boolean> {
     if (existsSync(removedSessionMarker(this.#session))) return true;
-    if (final) freezeSession();
     this.#waiting += 1;
+    if (final) await freezeSession();
     const taken = this.#last.then(() => this.#take(reason, !final));
     this.#last = taken;
     return taken.finally(() => (this.#waiting -= 1));

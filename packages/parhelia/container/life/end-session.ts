@@ -20,7 +20,7 @@ export async function endSession(): Promise<void> {
     if (await isOrderedToEnd()) endMcpServers();
     process.exit();
   }
-  const frozen = freezeSession();
+  const frozen = await freezeSession();
   const last = await takeCheckpoint("shutdown", { background: false });
   const durationMs = first.durationMs + last.durationMs;
   report({ ...last, bytes: first.bytes + last.bytes, durationMs });
