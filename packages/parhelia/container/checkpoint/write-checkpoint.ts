@@ -104,8 +104,10 @@ export function writeCheckpoint(options: CheckpointOptions): Written {
       const { fingerprints } = written;
       writeKnownFiles(options.knownFiles, { id: checkpoint, fingerprints, claudeCode });
     };
-    if (written.isUnchanged && previous !== undefined && isSame(state, previous)) {
-      if (known === undefined) remember(previous.state.id);
+    // What is read again because it changed so shortly before may well turn out the same.
+    if (previous !== undefined && isSame(state, previous)) {
+      rmSync(partial, { recursive: true, force: true });
+      if (known === undefined || !written.isUnchanged) remember(previous.state.id);
       return { id: previous.state.id, unchanged: true, bytes: 0 };
     }
     const stateText = `${JSON.stringify(state)}\n`;
@@ -136,7 +138,7 @@ function isSame(state: CheckpointState, previous: Previous): boolean {
       Object.entries(files).sort(([one], [other]) => (one < other ? -1 : 1)),
       configuration,
       windows,
-      workspace.directory,
+      workspace,
     ]);
   return essence(state) === essence(previous.state);
 }
