@@ -18,6 +18,8 @@ const ROUNDS = 10;
 const SYNC_ROUNDS = 5;
 const CHECKPOINT_ROUNDS = 3;
 const SESSION = "bench";
+/** Each start is one of a new session that works on nothing: what is compared is a bare container. */
+const UP = ["up", SESSION, "--new", "--no-workspace"];
 const UP_BAR = 2.5;
 const EXEC_BAR = 4;
 const ROUND_TRIPS_BAR = 4;
@@ -37,13 +39,13 @@ async function main(): Promise<void> {
   const client = await findEngineClient(engine);
   const { stateDirectory } = await json<{ stateDirectory: string }>(["local", "status"]);
   print("preparing: image and emulator");
-  await parhelia(["up", SESSION], { live: true });
+  await parhelia(UP, { live: true });
   const { container, image } = await containerOf(engine.docker, SESSION);
   await parhelia(["stop", SESSION]);
 
   let sandboxContainer = container;
   const run = measured(`${client.label}: run --rm IMAGE true`, () => client.run(image));
-  const up = measured("parhelia up", () => parhelia(["up", SESSION]));
+  const up = measured("parhelia up", () => parhelia(UP));
   const engineExec = measured(`${client.label}: exec C true`, () => client.exec(sandboxContainer));
   const exec = measured("parhelia exec NAME -- true", () =>
     parhelia(["exec", SESSION, "--", "true"]),
@@ -102,7 +104,7 @@ async function roundTripsOfUp(stateDirectory: string): Promise<readonly RoundTri
   const config = resolve(import.meta.dirname, "../../scripts/quickstart/parhelia.toml");
   try {
     return await countRoundTrips(stateDirectory, async (env) => {
-      const args = ["--target", "modal", "--config", config, "up", SESSION];
+      const args = ["--target", "modal", "--config", config, ...UP];
       const { exitStatus, stderr } = await runProgram(PARHELIA, args, {
         // An empty profile: nothing of the user's own reaches this emulator, or Modal.
         env: { ...process.env, ...env, MODAL_CONFIG_PATH: join(stateDirectory, "no-modal.toml") },

@@ -75,7 +75,7 @@ git diff --quiet --no-index . /vol/parhelia/workspaces/unpacked-2 || { echo "wha
  * makes on the volume is removed again.
  */
 export async function measureCheckpoints({ rounds, print }: CheckpointBenchOptions): Promise<void> {
-  await parhelia(["up", SESSION, "--env", "ANTHROPIC_API_KEY=no-key"]);
+  await parhelia(["up", SESSION, "--new", "--no-workspace", "--env", "ANTHROPIC_API_KEY=no-key"]);
   try {
     await inSandbox(["sh", "-c", "find . -mindepth 1 -delete"]);
     await inSandbox(["python3", "-c", FILL, String(MEGABYTES)]);
