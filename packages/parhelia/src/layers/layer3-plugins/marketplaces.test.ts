@@ -90,7 +90,7 @@ describe("marketplaces from git", () => {
       plugins: {
         "tool@acme": [
           { scope: "user", ...version },
-          { scope: "project", projectPath: "/work/x", ...version },
+          { scope: "project", projectPath: "/srv/x", ...version },
         ],
         "inside@acme": [{ scope: "user", ...version }],
       },

@@ -279,12 +279,12 @@ describe("SPEC-01.13 MCP servers", () => {
     person.write(".claude.json", {
       mcpServers: {},
       claudeAiMcpEverConnected: ["claude.ai Linear"],
-      projects: { "/work/x": { mcpServers: { local: { command: "a" } } } },
+      projects: { "/srv/x": { mcpServers: { local: { command: "a" } } } },
     });
     person.write("project/.mcp.json", { mcpServers: { shared: { command: "npx", args: ["x"] } } });
     const { plan, tree } = collect();
     expect(plan.items.map(({ name, verdict }) => [name, verdict])).toEqual([
-      ["local (only in /work/x)", "only-here"],
+      ["local (only in /srv/x)", "only-here"],
       ["shared (project)", "needs-install"],
       ["claude.ai Linear", "needs-login"],
     ]);
