@@ -59,7 +59,7 @@ rm -rf "$checkpoints" /var/lib/parhelia/checkpoint/* /vol/parhelia/workspaces/un
 measure tar tar czf /vol/parhelia/workspaces/unpacked.tar.gz .
 measure first take
 echo "sizes $(stat -c %s /vol/parhelia/workspaces/unpacked.tar.gz) $(stat -Lc %s "$checkpoints/workspace.tar.gz")"
-echo "// changed $RANDOM" >>src/part-3/module-0/file-301.ts
+echo "// changed $RANDOM" >>src/part-0/module-0/file-0.ts
 measure changed take
 sleep 0.2
 take >/tmp/output
