@@ -1,4 +1,4 @@
-import { createWriteStream, renameSync, statSync, type WriteStream } from "node:fs";
+import { closeSync, openSync, renameSync, statSync, writeSync } from "node:fs";
 
 const ROTATE_BYTES = 5 * 1024 * 1024;
 
@@ -11,10 +11,13 @@ export interface RequestLogEntry {
   readonly status: string;
 }
 
-/** Appends a line of JSON for each request to a file, of which one older part is kept. */
+/**
+ * Appends a line of JSON for each request to a file, of which one older part is kept. A line is in the file
+ * when `write` returns: whoever has an answer finds its request there.
+ */
 export class RequestLog {
   readonly #file: string;
-  #stream: WriteStream | undefined;
+  #descriptor: number | undefined;
   #bytes = 0;
 
   constructor(file: string) {
@@ -23,16 +26,14 @@ export class RequestLog {
   }
 
   write(entry: RequestLogEntry): void {
-    const line = `${JSON.stringify(entry)}\n`;
     if (this.#bytes > ROTATE_BYTES) this.#rotate();
-    this.#stream ??= createWriteStream(this.#file, { flags: "a", mode: 0o600 });
-    this.#stream.write(line);
-    this.#bytes += line.length;
+    this.#descriptor ??= openSync(this.#file, "a", 0o600);
+    this.#bytes += writeSync(this.#descriptor, `${JSON.stringify(entry)}\n`);
   }
 
   #rotate(): void {
-    this.#stream?.end();
-    this.#stream = undefined;
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = undefined;
     renameSync(this.#file, `${this.#file}.1`);
     this.#bytes = 0;
   }
