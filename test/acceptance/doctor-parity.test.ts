@@ -191,7 +191,9 @@ describe.skipIf(program === "")("SPEC-01.04 parhelia doctor NAME", () => {
   test("ends at once at Ctrl-C, with the servers that Claude Code started here", async () => {
     const running = home.start([...flags, "doctor", session.name], asPerson());
     await running.printed(/target local/);
-    const own = ["-f", "own servers/größe.py", "-u", `${process.getuid?.() ?? 0}`];
+    // Those of this person: sessions of other tests have servers of the same name.
+    const servers = join(person.home, "own servers/größe.py");
+    const own = ["-f", servers, "-u", `${process.getuid?.() ?? 0}`];
     const processes = async () => {
       const found = await runProgram("pgrep", own, { env: process.env, timeoutMs: 5_000 });
       return found.stdout.trim() || undefined;

@@ -1,13 +1,13 @@
 import { join } from "node:path";
-import { beforeAll, describe, expect, inject, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { ROOT } from "../repository/tree.ts";
-import { ParheliaHome } from "../support/parhelia.ts";
 import { runProgram, type ProgramResult } from "../support/run-program.ts";
+import { claimSharedHome } from "../support/shared-home.ts";
 
 const BUILD_TIMEOUT_MS = 10 * 60_000;
 
 describe("./quickstart", () => {
-  const home = new ParheliaHome(inject("sharedHome"));
+  const home = claimSharedHome();
   let first: ProgramResult;
   let second: ProgramResult;
 

@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { afterAll, beforeAll, inject } from "vitest";
+import { claimHome } from "./home-claims.ts";
 import { ParheliaHome } from "./parhelia.ts";
 import { Session } from "./session.ts";
 
@@ -8,11 +9,21 @@ export { Session };
 
 const BUILD = resolve(import.meta.dirname, "../../packages/parhelia/dist/cli/main.js");
 
-/** The home that the acceptance tests share, with the image published before the file's first test. */
+/** As `claimSharedHome`, with the image published before the file's first test. */
 export function useSharedHome(): ParheliaHome {
-  const home = new ParheliaHome(inject("sharedHome"));
+  const home = claimSharedHome();
   beforeAll(() => publishImage(home));
   return home;
+}
+
+/**
+ * A home that other files have before and after this one: whichever runs beside it has another, with its own
+ * emulator, secrets and volumes. It is let go of after all else that the file does at its end.
+ */
+export function claimSharedHome(): ParheliaHome {
+  const { directory, release } = claimHome(inject("sharedHomes"));
+  afterAll(release);
+  return new ParheliaHome(directory);
 }
 
 /** A home of the file's own, for what would disturb others; removed after the file's last test. */
