@@ -1,6 +1,7 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { recoverBuilds } from "./containers/image-builder.ts";
 import { EngineConnection } from "./containers/engine-connection.ts";
+import { removeExpired } from "./containers/images.ts";
 import { Sandboxes } from "./containers/sandboxes.ts";
 import { RequestLog } from "./request-log.ts";
 import { createEmulatorServer } from "./server.ts";
@@ -51,9 +52,10 @@ export async function serve(options: ServeOptions): Promise<void> {
   const volumes = options.commitIntervalS === undefined ? "direct" : "committed";
   writeServerFile(store, { pid: process.pid, port, build: options.build, volumes });
   context.log(`serving ${store.directory} at ${address}`);
-  // Neither delays the first request: both wait for the engine, which a request may not need.
+  // None of these delays the first request: they wait for the engine, which a request may not need.
   void sandboxes.recover();
   void recoverBuilds(context);
+  void removeExpired(context);
 
   await endRequested();
   server.forceShutdown();

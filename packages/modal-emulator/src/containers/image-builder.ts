@@ -10,6 +10,7 @@ import { NoEngineError } from "./engine.ts";
 import { engineStatus } from "./engine-errors.ts";
 import { ABANDONED, describeFailure, INTERRUPTED, isOwnMistake } from "./image-failure.ts";
 import { imageRepository, LAYER_LABEL } from "./labels.ts";
+import { removeDrafts } from "./snapshot.ts";
 import { buildLayer } from "./layer-build.ts";
 import { layerKey, type LayerRequest } from "./layer-key.ts";
 
@@ -160,11 +161,13 @@ export class ImageBuilder {
   }
 }
 
-/** Removes what builds left in the engine that died with a former emulator; call it at the start. */
+/** Removes what builds and snapshots left in the engine that died with a former emulator; call it at the start. */
 export async function recoverBuilds(context: EmulatorContext): Promise<void> {
   try {
     const { docker } = await context.engine.get();
-    const removed = await removeLeftoverBuilds(docker, context.store.credentials.instance);
+    const { instance } = context.store.credentials;
+    await removeDrafts(docker, instance);
+    const removed = await removeLeftoverBuilds(docker, instance);
     if (removed > 0) context.log(`removed ${removed} containers of builds that were interrupted`);
   } catch (error) {
     if (error instanceof NoEngineError) return; // nor anything left in it

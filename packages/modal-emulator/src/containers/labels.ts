@@ -11,7 +11,8 @@ export const SANDBOX_LABEL = "modal-emulator.sandbox";
 export const LAYER_LABEL = "modal-emulator.layer";
 
 /** Kinds of things that the emulator makes in the engine. */
-export type Kind = "sandbox" | "build" | "image" | "volume" | "helper" | "view" | "keeper";
+export type Kind =
+  "sandbox" | "build" | "image" | "draft" | "snapshot" | "volume" | "helper" | "view" | "keeper";
 
 /** The labels of a thing. */
 export function labels(instance: string, kind: Kind): Record<string, string> {

@@ -206,6 +206,18 @@ export interface TaskReloadVolumesRequest {
 export interface TaskReloadVolumesResponse {
 }
 
+export interface TaskSnapshotFilesystemRequest {
+  taskId: string;
+  snapshotId: string;
+  ttlSeconds?: number | undefined;
+  customerSuppliedEncryptionKey?: Buffer | undefined;
+  containerId: string;
+}
+
+export interface TaskSnapshotFilesystemResponse {
+  imageId: string;
+}
+
 function createBaseSandboxWaitUntilReadyTcrRequest(): SandboxWaitUntilReadyTcrRequest {
   return { taskId: "", timeout: 0 };
 }
@@ -2039,6 +2051,170 @@ export const TaskReloadVolumesResponse: MessageFns<TaskReloadVolumesResponse> = 
   },
 };
 
+function createBaseTaskSnapshotFilesystemRequest(): TaskSnapshotFilesystemRequest {
+  return {
+    taskId: "",
+    snapshotId: "",
+    ttlSeconds: undefined,
+    customerSuppliedEncryptionKey: undefined,
+    containerId: "",
+  };
+}
+
+export const TaskSnapshotFilesystemRequest: MessageFns<TaskSnapshotFilesystemRequest> = {
+  encode(message: TaskSnapshotFilesystemRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.taskId !== "") {
+      writer.uint32(10).string(message.taskId);
+    }
+    if (message.snapshotId !== "") {
+      writer.uint32(18).string(message.snapshotId);
+    }
+    if (message.ttlSeconds !== undefined) {
+      writer.uint32(24).int64(message.ttlSeconds);
+    }
+    if (message.customerSuppliedEncryptionKey !== undefined) {
+      writer.uint32(34).bytes(message.customerSuppliedEncryptionKey);
+    }
+    if (message.containerId !== "") {
+      writer.uint32(42).string(message.containerId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskSnapshotFilesystemRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskSnapshotFilesystemRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.snapshotId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.ttlSeconds = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.customerSuppliedEncryptionKey = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.containerId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TaskSnapshotFilesystemRequest>): TaskSnapshotFilesystemRequest {
+    return TaskSnapshotFilesystemRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TaskSnapshotFilesystemRequest>): TaskSnapshotFilesystemRequest {
+    const message = createBaseTaskSnapshotFilesystemRequest();
+    message.taskId = object.taskId ?? "";
+    message.snapshotId = object.snapshotId ?? "";
+    message.ttlSeconds = object.ttlSeconds ?? undefined;
+    message.customerSuppliedEncryptionKey = object.customerSuppliedEncryptionKey ?? undefined;
+    message.containerId = object.containerId ?? "";
+    return message;
+  },
+};
+
+function createBaseTaskSnapshotFilesystemResponse(): TaskSnapshotFilesystemResponse {
+  return { imageId: "" };
+}
+
+export const TaskSnapshotFilesystemResponse: MessageFns<TaskSnapshotFilesystemResponse> = {
+  encode(message: TaskSnapshotFilesystemResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.imageId !== "") {
+      writer.uint32(10).string(message.imageId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskSnapshotFilesystemResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskSnapshotFilesystemResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.imageId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TaskSnapshotFilesystemResponse>): TaskSnapshotFilesystemResponse {
+    return TaskSnapshotFilesystemResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TaskSnapshotFilesystemResponse>): TaskSnapshotFilesystemResponse {
+    const message = createBaseTaskSnapshotFilesystemResponse();
+    message.imageId = object.imageId ?? "";
+    return message;
+  },
+};
+
 export type TaskCommandRouterDefinition = typeof TaskCommandRouterDefinition;
 export const TaskCommandRouterDefinition = {
   name: "TaskCommandRouter",
@@ -2135,6 +2311,15 @@ export const TaskCommandRouterDefinition = {
       responseStream: false,
       options: {},
     },
+    /** Snapshots */
+    taskSnapshotFilesystem: {
+      name: "TaskSnapshotFilesystem",
+      requestType: TaskSnapshotFilesystemRequest as typeof TaskSnapshotFilesystemRequest,
+      requestStream: false,
+      responseType: TaskSnapshotFilesystemResponse as typeof TaskSnapshotFilesystemResponse,
+      responseStream: false,
+      options: {},
+    },
   },
 } as const;
 
@@ -2186,6 +2371,11 @@ export interface TaskCommandRouterServiceImplementation<CallContextExt = {}> {
     request: TaskReloadVolumesRequest,
     context: CallContext & CallContextExt,
   ): Promise<DeepPartial<TaskReloadVolumesResponse>>;
+  /** Snapshots */
+  taskSnapshotFilesystem(
+    request: TaskSnapshotFilesystemRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<TaskSnapshotFilesystemResponse>>;
 }
 
 export interface TaskCommandRouterClient<CallOptionsExt = {}> {
@@ -2236,6 +2426,11 @@ export interface TaskCommandRouterClient<CallOptionsExt = {}> {
     request: DeepPartial<TaskReloadVolumesRequest>,
     options?: CallOptions & CallOptionsExt,
   ): Promise<TaskReloadVolumesResponse>;
+  /** Snapshots */
+  taskSnapshotFilesystem(
+    request: DeepPartial<TaskSnapshotFilesystemRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<TaskSnapshotFilesystemResponse>;
 }
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;

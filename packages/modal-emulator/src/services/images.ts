@@ -1,7 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { ServerError, Status, type CallContext } from "nice-grpc";
-import { withEngine, ignoreStatus } from "../containers/engine-errors.ts";
+import { withEngine } from "../containers/engine-errors.ts";
 import type { Build, BuildResult } from "../containers/build.ts";
+import { findImage, removeImage } from "../containers/images.ts";
 import { ImageBuilder, isInEngine } from "../containers/image-builder.ts";
 import type { LogStream } from "../containers/build-log.ts";
 import type { LayerRequest } from "../containers/layer-key.ts";
@@ -31,7 +32,7 @@ export function imageService(
   | "imageDelete"
   | "imageListTags"
 > {
-  const { images, imageTags } = context.store;
+  const { imageTags } = context.store;
   const builder = new ImageBuilder(context);
 
   return {
@@ -74,17 +75,11 @@ export function imageService(
     },
 
     imageDelete: async ({ imageId }) => {
-      const image = images.get(imageId);
+      const image = findImage(context.store, imageId);
       if (image === undefined) {
         throw new ServerError(Status.NOT_FOUND, `No Image with ID '${imageId}'`);
       }
-      for (const name of imageTags.values())
-        if (name.imageId === imageId) imageTags.delete(name.id);
-      images.delete(imageId);
-      // By force: it only takes the name off an image that a running sandbox has.
-      await withEngine(context.engine, ({ docker }) =>
-        ignoreStatus([404, 409], docker.getImage(image.engineTag).remove({ force: true })),
-      );
+      await removeImage(context, image);
       return {};
     },
 
@@ -132,7 +127,7 @@ function readLayer(context: EmulatorContext, request: ImageGetOrCreateRequest): 
   return {
     commands: image.dockerfileCommands,
     bases: image.baseImages.map(({ dockerTag, imageId }) => {
-      const base = context.store.images.get(imageId);
+      const base = findImage(context.store, imageId);
       if (base === undefined) throw notFound(imageId);
       return { name: dockerTag, image: base };
     }),
@@ -225,7 +220,7 @@ async function requireBuilt(
   imageId: string,
   prefix = "",
 ): Promise<ImageRecord> {
-  const image = context.store.images.get(imageId);
+  const image = findImage(context.store, imageId);
   if (image === undefined) throw notFound(imageId, prefix);
   const isThere = await withEngine(context.engine, ({ docker }) => isInEngine(docker, image));
   if (isThere) return image;

@@ -1,5 +1,6 @@
 import { ServerError, Status } from "nice-grpc";
 import { requireGpuRuntime } from "../containers/gpu.ts";
+import { findImage } from "../containers/images.ts";
 import type { ContainerResources } from "../containers/sandbox-container.ts";
 import type { NewSandbox } from "../containers/sandboxes.ts";
 import type { VolumeBind } from "../containers/volume-views.ts";
@@ -69,7 +70,7 @@ export async function newSandbox(
 }
 
 function engineTag({ store }: EmulatorContext, imageId: string): string {
-  const image = store.images.get(imageId);
+  const image = findImage(store, imageId);
   if (image === undefined) {
     throw new ServerError(Status.NOT_FOUND, `Could not find image with ID '${imageId}'`);
   }

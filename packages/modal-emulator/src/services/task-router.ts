@@ -13,6 +13,7 @@ import {
 } from "../generated/task_command_router.ts";
 import { terminalVariables } from "./new-sandbox.ts";
 import { resolveEnvironment } from "./secret-environment.ts";
+import { Snapshots } from "./snapshots.ts";
 
 /** The SDK gives each call 60 s and then asks again. */
 const LONGEST_EXEC_WAIT_MS = 57_000;
@@ -33,6 +34,8 @@ export function taskRouterService(
 ): TaskCommandRouterServiceImplementation {
   /** Streams of input that TaskExecStdinStatus has overtaken, by the exec they belong to. */
   const stdinStreams = new WeakMap<Exec, AbortController>();
+
+  const snapshots = new Snapshots(context);
 
   const findExec = (request: { readonly taskId: string; readonly execId: string }) =>
     sandboxes.byTask(request.taskId).execs.get(request.execId);
@@ -126,6 +129,12 @@ export function taskRouterService(
       refuseSidecar(containerId);
       await runningTask(sandboxes, taskId).reloadVolumes();
       return {};
+    },
+
+    taskSnapshotFilesystem: async (request) => {
+      refuseSidecar(request.containerId);
+      const sandbox = runningTask(sandboxes, request.taskId);
+      return { imageId: await snapshots.take(sandbox, request) };
     },
   };
 }

@@ -17,6 +17,8 @@ export interface ImageRecord {
   readonly engineImageId: string;
   readonly createdAtMs: number;
   readonly builderVersion: string;
+  /** Of a snapshot with a time to live: from then on it is as if it had been deleted. */
+  readonly expiresAtMs?: number;
 }
 
 /** A build that has begun; gone when it has ended, so that one that died with its emulator is known. */
