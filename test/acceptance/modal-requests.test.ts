@@ -78,6 +78,7 @@ describe("what reaches Modal: the gpu variant", () => {
     expect(Object.fromEntries(tags.map(({ tagName, tagValue }) => [tagName, tagValue]))).toEqual({
       "parhelia-session": "work",
       "parhelia-variant": "parhelia-gpu",
+      "parhelia-image": expect.any(String) as string,
       "parhelia-owner": expect.stringMatching(/.@./) as string,
       "parhelia-expires-at": expect.stringMatching(/^\d{4}-.*Z$/) as string,
     });

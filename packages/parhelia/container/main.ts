@@ -21,6 +21,7 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Subcommand>>> = {
   "receive-workspace": async () => (await loadWorkspaces()).receiveWorkspace,
   "send-workspace": async () => (await loadWorkspaces()).sendWorkspace,
   "end-session": async () => (await loadCheckpointing()).endSession,
+  "record-snapshot": async () => (await loadCheckpointing()).recordSnapshot,
   "remove-session": async () => (await loadCheckpointing()).removeSession,
   batch: async () => (await loadBatch()).batch,
 };

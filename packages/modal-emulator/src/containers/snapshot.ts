@@ -9,8 +9,6 @@ export interface SnapshotPlan {
   readonly instance: string;
   /** Of the sandbox, which goes on. */
   readonly containerName: string;
-  /** The image that the sandbox was made from: its configuration is the snapshot's, too. */
-  readonly baseTag: string;
   /** `REPOSITORY:TAG` */
   readonly engineTag: string;
 }
@@ -25,7 +23,8 @@ export interface SnapshotPlan {
  */
 export async function snapshotContainer(docker: Docker, plan: SnapshotPlan): Promise<string> {
   const container = docker.getContainer(plan.containerName);
-  const base = await docker.getImage(plan.baseTag).inspect();
+  // By its identifier: its name may have been taken off it meanwhile.
+  const base = await docker.getImage((await container.inspect()).Image).inspect();
   const draft = (await container.commit({
     _query: { container: plan.containerName },
     _body: { Labels: labels(plan.instance, "draft") },

@@ -49,18 +49,11 @@ export class Snapshots {
     const { images, credentials } = this.#context.store;
     const { instance } = credentials;
     const base = images.get(sandbox.record.definition.imageId);
-    if (base === undefined) {
-      throw new ServerError(
-        Status.FAILED_PRECONDITION,
-        `the image that sandbox ${sandbox.id} was made from is gone`,
-      );
-    }
     const engineTag = `${imageRepository(instance)}:${imageId}`;
     const engineImageId = await withEngine(this.#context.engine, ({ docker }) =>
       snapshotContainer(docker, {
         instance,
         containerName: containerName(instance, sandbox.id),
-        baseTag: base.engineTag,
         engineTag,
       }),
     );
@@ -72,7 +65,7 @@ export class Snapshots {
       engineTag,
       engineImageId,
       createdAtMs,
-      builderVersion: base.builderVersion,
+      builderVersion: base?.builderVersion ?? "",
       ...(ttlSeconds === NO_EXPIRY ? {} : { expiresAtMs: createdAtMs + ttlSeconds * 1000 }),
     });
     void removeExpired(this.#context);

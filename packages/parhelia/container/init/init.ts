@@ -1,6 +1,7 @@
 import type { SessionLife } from "../life/session-life.ts";
 import { loadCheckpointing } from "../load-checkpointing.ts";
 import { awaitSession } from "./await-session.ts";
+import { clearLeftovers } from "./clear-leftovers.ts";
 import { Ending } from "./ending.ts";
 import { initializeTmux, stopTmux } from "./initialize-tmux.ts";
 import type { Linked } from "./link-config.ts";
@@ -27,6 +28,7 @@ import { verifyGpu } from "./verify-gpu.ts";
 export async function init(): Promise<void> {
   removeReadyMarker();
   removeInitPid();
+  clearLeftovers(process.env);
   let linked: Linked = { environment: {}, windows: undefined };
   let launcher: McpLauncher | undefined;
   const stopEverything = () => Promise.allSettled([launcher?.stop(), stopTmux(linked.environment)]);

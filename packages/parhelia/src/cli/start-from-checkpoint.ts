@@ -57,6 +57,7 @@ function givenNow(
   return {
     at,
     gpu,
+    useSnapshot: config.modal.snapshot,
     timeoutHours: timeout === undefined ? undefined : config.sandbox.timeoutMs / HOUR_MS,
     regions: region === undefined ? undefined : config.modal.regions,
   };

@@ -26,6 +26,8 @@ export interface Config {
     readonly environment: string | undefined;
     /** Empty: anywhere, the cheapest (SPEC-01.11b). */
     readonly regions: readonly string[];
+    /** Whether a filesystem snapshot is taken with a session's last checkpoint (SPEC-01.15 (3)). */
+    readonly snapshot: boolean;
   };
   readonly sandbox: {
     /** Reservation in cores. */
@@ -120,6 +122,7 @@ export function toConfig(values: ConfigValues, secretsAreRequired: boolean): Con
       app: modal.app,
       environment: modal.environment,
       regions: modal.region === undefined ? [] : [modal.region].flat(),
+      snapshot: modal.snapshot === "filesystem",
     },
     sandbox: {
       cpu: sandbox.cpu,

@@ -42,12 +42,22 @@ function sourceOf(loaded: LoadedConfig, key: string): unknown {
   return loaded.values.find((value) => value.key === key)?.source;
 }
 
+test("SPEC-01.15: a filesystem snapshot may be asked for; one of memory is refused, and why is said", () => {
+  const set = (value: string) => write(`[modal]\nsnapshot = "${value}"\n`);
+  set("filesystem");
+  expect(load().config.modal.snapshot).toBe(true);
+  set("memory");
+  expect(failure().message).toMatch(/secrets for 7 days.*filesystem/s);
+  set("disk");
+  expect(failure().message).toMatch(/must be "off" or "filesystem"/);
+});
+
 describe("without a file", () => {
   test("SPEC-01.10 the defaults are those of the cpu variant, on this machine", () => {
     const { config, file, warnings } = load();
     expect(config).toEqual({
       target: "local",
-      modal: { app: "parhelia", environment: undefined, regions: [] },
+      modal: { app: "parhelia", environment: undefined, regions: [], snapshot: false },
       sandbox: {
         cpu: 4,
         memoryMiB: 16_384,
@@ -123,6 +133,7 @@ describe("the file", () => {
       app: "mine",
       environment: undefined,
       regions: ["us-east", "eu"],
+      snapshot: false,
     });
   });
 

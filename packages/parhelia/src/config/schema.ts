@@ -5,6 +5,7 @@ import { costSection } from "./cost-schema.ts";
 import { networkSection } from "./network-schema.ts";
 import { poolSection } from "./pool-schema.ts";
 import { REGIONS, regionProblem } from "./regions.ts";
+import { snapshotSetting } from "./snapshot-setting.ts";
 import { cpuVariant } from "./variants.ts";
 
 /** What a key's documentation says besides its description. */
@@ -120,9 +121,12 @@ const shape = z.strictObject({
           unset: "anywhere, the cheapest",
           example: '"us-east"',
         }),
+      snapshot: snapshotSetting,
     })
     .prefault({})
-    .meta({ description: "How Modal is used. On this machine only `app` has an effect." }),
+    .meta({
+      description: "How Modal is used. On this machine only `app` and `snapshot` have an effect.",
+    }),
   sandbox: z
     .strictObject({
       cpu: cores.default(cpuVariant.cpu).meta({

@@ -67,6 +67,16 @@ export async function publishImage(image: Image, name: string): Promise<void> {
   await image.publish(name);
 }
 
+/** An image by its identifier; undefined where there is none, or its time is over. */
+export async function findImage({ client }: Connection, id: string): Promise<Image | undefined> {
+  try {
+    return await client.images.fromId(id);
+  } catch (error) {
+    if (error instanceof NotFoundError) return undefined;
+    throw error;
+  }
+}
+
 /** Deletes an image and every name that it has; one that has gone already is fine. */
 export async function deleteImage({ client }: Connection, imageId: string): Promise<void> {
   try {

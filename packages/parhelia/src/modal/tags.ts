@@ -12,5 +12,8 @@ export const POOL_TAG = "parhelia-pool";
 /** `parhelia-cpu` or `parhelia-gpu`. */
 export const VARIANT_TAG = "parhelia-variant";
 
+/** Identifier of the published image that it goes back to, also where it was made from a snapshot. */
+export const IMAGE_TAG = "parhelia-image";
+
 /** ISO time: when the session's time is over; of a prepared sandbox, when it no longer waits. */
 export const EXPIRES_TAG = "parhelia-expires-at";

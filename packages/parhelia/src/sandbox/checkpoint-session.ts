@@ -4,6 +4,15 @@ import { SystemError, UserError } from "../errors.ts";
 import type { Connection } from "../modal/connection.ts";
 import { runInSandbox } from "./exec.ts";
 import { requireSession } from "./session.ts";
+import { trySnapshot } from "./snapshots.ts";
+
+/** What is taken with a checkpoint. */
+export interface CheckpointOptions {
+  /** Default: `parhelia-vol`. */
+  readonly volumeName?: string | undefined;
+  /** Take a filesystem snapshot, too; one that fails is a warning (SPEC-01.15 (3)). Default: no. */
+  readonly snapshot?: boolean | undefined;
+}
 
 /**
  * Takes a checkpoint of a session that runs, now, and commits it.
@@ -13,11 +22,16 @@ import { requireSession } from "./session.ts";
 export async function checkpointSession(
   connection: Connection,
   name: string,
+  options: CheckpointOptions = {},
 ): Promise<CheckpointResult> {
   const sandbox = await requireSession(connection, name);
   const command = [CONTAINER_PROGRAM, "checkpoint", "--reason", "request", "--commit"];
   const { stdout, stderr, exitStatus } = await runInSandbox({ sandbox }, command, { cwd: "/" });
-  return requireCheckpoint(name, stdout, stderr, exitStatus);
+  const result = requireCheckpoint(name, stdout, stderr, exitStatus);
+  if (options.snapshot === true) {
+    await trySnapshot(connection, name, sandbox, options.volumeName);
+  }
+  return result;
 }
 
 /** What a checkpoint printed; undefined where it is none. */

@@ -4,7 +4,7 @@ import { UserError } from "../errors.ts";
 import { connect, type Connection, type Target } from "../modal/connection.ts";
 import { explainingErrors } from "../modal/errors.ts";
 import { createSandbox, type Sandbox } from "../modal/sandboxes.ts";
-import { EXPIRES_TAG, OWNER_TAG, SESSION_TAG, VARIANT_TAG } from "../modal/tags.ts";
+import { EXPIRES_TAG, IMAGE_TAG, OWNER_TAG, SESSION_TAG, VARIANT_TAG } from "../modal/tags.ts";
 import { HOUR_MS } from "../units.ts";
 import { workspaceDir } from "../volume/layout.ts";
 import { limitSandboxes } from "./limit-sandboxes.ts";
@@ -17,6 +17,7 @@ import { checkGpu } from "./check-gpu.ts";
 import { checkNetwork } from "./check-network.ts";
 import type { ClaudeSandboxOptions } from "./sandbox-options.ts";
 import { explainStart, sessionVariables } from "./session-variables.ts";
+import { startFromSnapshot } from "./snapshots.ts";
 import { untilAborted } from "./until-aborted.ts";
 import { waitUntilReady } from "./wait-until-ready.ts";
 import { ProjectTransfer } from "./workspace/bring-project.ts";
@@ -68,7 +69,7 @@ export async function createClaudeSandbox(options: ClaudeSandboxOptions): Promis
   timer.end("connect");
   try {
     return await explainingErrors(target, async () => {
-      const { plan, own } = await untilAborted(
+      const { plan, own, publishedImage } = await untilAborted(
         options.signal,
         lookUp(connection, variant, { ...options, gpu }),
       );
@@ -79,7 +80,7 @@ export async function createClaudeSandbox(options: ClaudeSandboxOptions): Promis
         timeoutMs,
         variables: (expiresAt) =>
           sessionVariables(name, variant, { timeoutMs, expiresAt }, { ...options, workspace }),
-        tags: (expiresAt) => sessionTags(name, variant, expiresAt),
+        tags: (expiresAt) => sessionTags(name, variant, publishedImage, expiresAt),
       };
       const claimed = await claimPrepared(connection, own, plan, session);
       const sandbox = claimed?.sandbox ?? (await createFor(connection, plan, session));
@@ -145,7 +146,11 @@ async function lookUp(connection: Connection, variant: Variant, options: ClaudeS
       return found;
     }),
   ]);
-  return { plan, own };
+  const fitting =
+    options.snapshot === undefined
+      ? plan
+      : await startFromSnapshot(connection, plan, variant, options.snapshot, onWarning);
+  return { plan: fitting, own, publishedImage: plan.image.imageId };
 }
 
 /** A sandbox that nobody prepared. */
@@ -165,10 +170,16 @@ function createFor(
 }
 
 /** Who owns it, and until when: what finds forgotten sandboxes. */
-function sessionTags(name: string, variant: Variant, expiresAt: Date): Record<string, string> {
+function sessionTags(
+  name: string,
+  variant: Variant,
+  publishedImage: string,
+  expiresAt: Date,
+): Record<string, string> {
   return {
     [SESSION_TAG]: name,
     [VARIANT_TAG]: variant.name,
+    [IMAGE_TAG]: publishedImage,
     [OWNER_TAG]: thisOwner(),
     [EXPIRES_TAG]: expiresAt.toISOString(),
   };

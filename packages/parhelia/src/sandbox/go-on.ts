@@ -11,6 +11,7 @@ import {
   type ResumePlan,
 } from "./resume-session.ts";
 import type { ClaudeSandboxOptions } from "./sandbox-options.ts";
+import { readSnapshot } from "./snapshots.ts";
 import { withConnection } from "./session.ts";
 
 /** What a session that goes on is to have now; what is left out is as its checkpoint has it. */
@@ -20,6 +21,8 @@ export interface GoOnOptions extends Pick<
 > {
   /** An id, an ISO 8601 time or `10m ago`: the newest checkpoint that is not younger. Default: the newest. */
   readonly at?: string | undefined;
+  /** Start from the session's filesystem snapshot, where it has one that fits. Default: from the published image. */
+  readonly useSnapshot?: boolean | undefined;
 }
 
 /** A session that goes on from a checkpoint, its sandbox ready. */
@@ -71,7 +74,7 @@ export function forkSession(
 
 async function goOn(
   options: ClaudeSandboxOptions,
-  { at, ...given }: GoOnOptions,
+  { at, useSnapshot = false, ...given }: GoOnOptions,
   planned: (connection: Connection, choice: ResumeOptions) => Promise<ResumePlan>,
 ): Promise<ResumedSession> {
   const { target = "local", appName, environment, volumeName } = options;
@@ -80,11 +83,20 @@ async function goOn(
     ...(appName === undefined ? {} : { appName }),
     ...(environment === undefined ? {} : { environment }),
   };
-  const plan = await withConnection(place, (connected) => planned(connected, { volumeName, at }));
-  const sandbox = resumedSandbox(plan, options.taskId, given);
-  const session = await createClaudeSandbox({ ...options, ...sandbox }).catch((error: unknown) => {
-    throw explainRestore(error);
+  const { plan, snapshot } = await withConnection(place, async (connected) => {
+    const found = await planned(connected, { volumeName, at });
+    if (!useSnapshot) return { plan: found, snapshot: undefined };
+    return {
+      plan: found,
+      snapshot: await readSnapshot(connected, found.volume, found.session),
+    };
   });
+  const sandbox = resumedSandbox(plan, options.taskId, given);
+  const session = await createClaudeSandbox({ ...options, ...sandbox, snapshot }).catch(
+    (error: unknown) => {
+      throw explainRestore(error);
+    },
+  );
   try {
     const warning = await versionWarning(session.sandbox, plan);
     if (warning !== undefined) options.onWarning?.(warning);

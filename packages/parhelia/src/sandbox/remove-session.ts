@@ -9,6 +9,7 @@ import { VOLUME_ROOT } from "../volume/layout.ts";
 import { ensureImage } from "./image.ts";
 import { imageRequest, type ClaudeSandboxOptions } from "./sandbox-options.ts";
 import { noSuchSession } from "./session.ts";
+import { removeSnapshot } from "./snapshots.ts";
 import { readStoredSession } from "./stored-checkpoints.ts";
 
 const RESOURCES = { cpu: 1, memoryMiB: 512 };
@@ -36,9 +37,10 @@ export async function removeSession(
     const mark = await running.exec([CONTAINER_PROGRAM, "remove-session", name]);
     await mark.wait();
     await running.terminate({ wait: true });
-    return;
   }
   const volume = await requireVolume(connection, volumeName).catch(() => undefined);
+  if (volume !== undefined) await removeSnapshot(connection, volume, name);
+  if (running !== undefined) return;
   const stored = volume && (await readStoredSession(connection, volume, name));
   if (volume !== undefined && stored !== undefined && stored.checkpoints.length > 0) {
     if (!stored.isRemoved) await markRemoved(connection, image, volume, name);

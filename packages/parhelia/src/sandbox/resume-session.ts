@@ -4,7 +4,7 @@ import type { SandboxParameters } from "../../container/protocol/sandbox-paramet
 import { checkSessionName } from "../config/session-name.ts";
 import { SystemError, UserError } from "../errors.ts";
 import type { Connection } from "../modal/connection.ts";
-import { findSandbox, type Sandbox } from "../modal/sandboxes.ts";
+import { findSandbox, type Sandbox, type Volume } from "../modal/sandboxes.ts";
 import { requireVolume } from "../modal/volumes.ts";
 import { checkpointSession } from "./checkpoint-session.ts";
 import { chooseCheckpoint, damagedCheckpoint } from "./choose-checkpoint.ts";
@@ -17,6 +17,7 @@ export interface ResumePlan {
   readonly session: string;
   readonly id: string;
   readonly state: CheckpointState;
+  readonly volume: Volume;
   /** Everything that the volume has of the session. */
   readonly stored: StoredSession;
 }
@@ -75,7 +76,7 @@ async function plannedFrom(
   const stored = await readStoredSession(connection, volume, session);
   const { id, state } = chooseCheckpoint(session, stored, at);
   if (state === undefined) throw damagedCheckpoint(session, stored.checkpoints, id, "no state");
-  return { session, id, state, stored };
+  return { session, id, state, volume, stored };
 }
 
 /** What the sandbox of a plan is like: what the checkpoint's was; what is given now comes before that. */

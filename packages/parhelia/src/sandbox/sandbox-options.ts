@@ -1,3 +1,4 @@
+import type { SnapshotRecord } from "../../container/protocol/snapshot.ts";
 import type { Project } from "../../container/protocol/workspace.ts";
 import type { NetworkRules } from "../config/config.ts";
 import type { LoadedConfig } from "../config/load.ts";
@@ -57,6 +58,8 @@ export interface ClaudeSandboxOptions {
   readonly idleMs?: number | undefined;
   /** The checkpoint that the session goes on from. Default: it begins. */
   readonly restore?: SessionOrigin | undefined;
+  /** The snapshot that its sandbox is made from, where it still fits (SPEC-01.15 (3)). Default: none. */
+  readonly snapshot?: SnapshotRecord | undefined;
   /**
    * Begin also where the name has a checkpoint that could be resumed; a tree of before that is in the way of the
    * project is put aside. Default: refuse.

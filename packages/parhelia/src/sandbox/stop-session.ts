@@ -10,6 +10,7 @@ import { requireVolume } from "../modal/volumes.ts";
 import { readResult, requireCheckpoint } from "./checkpoint-session.ts";
 import { readLine } from "./read-line.ts";
 import { requireSession } from "./session.ts";
+import { trySnapshot } from "./snapshots.ts";
 import { readStoredState } from "./stored-checkpoints.ts";
 
 export interface StopOptions {
@@ -17,6 +18,8 @@ export interface StopOptions {
   readonly volumeName?: string | undefined;
   /** End the sandbox also when its session could not be saved. Default: let it go on. */
   readonly force?: boolean | undefined;
+  /** Take a filesystem snapshot, too; one that fails is a warning (SPEC-01.15 (3)). Default: no. */
+  readonly snapshot?: boolean | undefined;
 }
 
 /**
@@ -42,6 +45,9 @@ export async function stopSession(
     logLine(`warning: ${error instanceof Error ? error.message : String(error)}`);
     const flush = await sandbox.exec(["sync", VOLUME_ROOT]);
     await flush.wait();
+  }
+  if (options.snapshot === true && saved?.isTooEarly === false) {
+    await trySnapshot(connection, name, sandbox, options.volumeName);
   }
   await sandbox.terminate({ wait: true });
   return saved;

@@ -89,6 +89,11 @@ export function removedSessionMarker(sessionId: string): string {
   return `${checkpointDir(sessionId)}/removed`;
 }
 
+/** What is known of the session's snapshot, where there is one: `SnapshotRecord` as JSON. */
+export function snapshotFile(sessionId: string): string {
+  return `${checkpointDir(sessionId)}/snapshot.json`;
+}
+
 /** Of an id that `movedTreeDir` put behind a tree's name. */
 export const MOVED_TREE_INFIX = ".before-";
 

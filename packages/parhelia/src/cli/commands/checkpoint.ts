@@ -8,9 +8,11 @@ import type { JsonOption, SessionArgument } from "../command-types.ts";
 
 /** `parhelia checkpoint`: takes a checkpoint of a session now. */
 export const run: RunCommand<SessionArgument, JsonOption> = async (context, { name }, { json }) => {
-  const connection = actOn(await context.loadConfig());
-  const result = await withConnection(connection, (connected) =>
-    checkpointSession(connected, name),
+  const loaded = await context.loadConfig();
+  const { modal, volume } = loaded.config;
+  const how = { volumeName: volume.name, snapshot: modal.snapshot };
+  const result = await withConnection(actOn(loaded), (connected) =>
+    checkpointSession(connected, name, how),
   );
   if (json) context.printJson(result);
   else context.print(result.id ?? "");

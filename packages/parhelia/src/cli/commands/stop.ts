@@ -13,9 +13,10 @@ export const run: RunCommand<SessionArgument, StopCommandOptions> = async (
   { force },
 ) => {
   const loaded = await context.loadConfig();
-  const volumeName = loaded.config.volume.name;
+  const { modal, volume } = loaded.config;
+  const how = { volumeName: volume.name, force, snapshot: modal.snapshot };
   const saved = await withConnection(actOn(loaded), (connected) =>
-    stopSession(connected, name, { volumeName, force }),
+    stopSession(connected, name, how),
   );
   logLine(describeEnd(name, saved));
   return 0;
