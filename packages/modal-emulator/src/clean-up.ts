@@ -2,8 +2,10 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type Docker from "dockerode";
 import { removeUnusedImages } from "./containers/base-image.ts";
+import { ignoreStatus } from "./containers/engine-errors.ts";
 import { findEngine } from "./containers/engine.ts";
 import { imageRepository, INSTANCE_LABEL, SANDBOX_LABEL } from "./containers/labels.ts";
+import { removeContainer } from "./containers/remove-container.ts";
 import { containerName } from "./containers/sandbox-container.ts";
 import { removeViews, settleViews } from "./containers/volume-views.ts";
 import { endEmulator } from "./launch.ts";
@@ -151,12 +153,7 @@ async function removeContainers(
     filters: { label: [`${INSTANCE_LABEL}=${instance}`] },
   });
   const unwanted = containers.filter(({ Labels }) => !keep.has(Labels[SANDBOX_LABEL] ?? ""));
-  await Promise.all(
-    unwanted.map(async ({ Id }) => {
-      const container = docker.getContainer(Id);
-      await ignoreStatus([404, 409], container.remove({ force: true, v: true }));
-    }),
-  );
+  await Promise.all(unwanted.map(({ Id }) => removeContainer(docker, Id)));
   return unwanted.length;
 }
 
@@ -206,13 +203,4 @@ function removeAll(collection: { values(): { id: string }[]; delete(id: string):
   const records = collection.values();
   for (const record of records) collection.delete(record.id);
   return records.length;
-}
-
-/** Waits for a removal; that something is gone already is as good. */
-async function ignoreStatus(statusCodes: number[], removal: Promise<unknown>): Promise<void> {
-  try {
-    await removal;
-  } catch (error) {
-    if (!statusCodes.includes((error as { statusCode?: number }).statusCode ?? 0)) throw error;
-  }
 }

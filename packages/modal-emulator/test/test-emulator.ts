@@ -13,7 +13,7 @@ import {
   type TaskCommandRouterClient,
 } from "../src/generated/task_command_router.ts";
 import { findEngine } from "../src/containers/engine.ts";
-import { removeContainer } from "../src/containers/sandbox-container.ts";
+import { removeContainer } from "../src/containers/remove-container.ts";
 import { imageRepository, INSTANCE_LABEL } from "../src/containers/labels.ts";
 import { readServerFile } from "../src/server-file.ts";
 import type { Credentials } from "../src/state/store.ts";

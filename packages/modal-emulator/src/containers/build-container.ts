@@ -9,6 +9,7 @@ import { EMULATOR_DIRECTORY, putCaBundle } from "./ca-bundle.ts";
 import { backoffMs } from "./container-watch.ts";
 import { isEngineGone } from "./engine-connection.ts";
 import { ignoreStatus } from "./engine-errors.ts";
+import { removeContainer } from "./remove-container.ts";
 import type { ImageConfig } from "./image-config.ts";
 import { imageRepository, INSTANCE_LABEL, KIND_LABEL, labels } from "./labels.ts";
 import { statPath } from "./path-stat.ts";
@@ -195,7 +196,7 @@ export async function removeLeftoverBuilds(docker: Docker, instance: string): Pr
   });
   const leftover = containers.filter(({ Labels }) => Labels[BUILDER_LABEL] !== BUILDER);
   for (const { Id } of leftover) {
-    await ignoreStatus([404, 409], docker.getContainer(Id).remove({ force: true, v: true }));
+    await removeContainer(docker, Id);
   }
   return leftover.length;
 }

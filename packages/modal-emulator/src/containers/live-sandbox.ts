@@ -9,12 +9,8 @@ import { attachToContainer } from "./engine-attach.ts";
 import { ignoreStatus, withEngine } from "./engine-errors.ts";
 import { OffsetWriter, socketSink, type InputSink } from "./offset-writer.ts";
 import { waitUntilProbeSucceeds } from "./readiness.ts";
-import {
-  containerName,
-  removeContainer,
-  startSandboxContainer,
-  type ContainerPlan,
-} from "./sandbox-container.ts";
+import { removeContainer } from "./remove-container.ts";
+import { containerName, startSandboxContainer, type ContainerPlan } from "./sandbox-container.ts";
 import { reloadViews, removeViews, settleViews } from "./volume-views.ts";
 import { SandboxExecs } from "./sandbox-execs.ts";
 import { SandboxOutput } from "./sandbox-output.ts";

@@ -4,7 +4,8 @@ import { ServerError, Status } from "nice-grpc";
 import type { Store } from "../state/store.ts";
 import { caTrust, putCaBundle, type CaTrust } from "./ca-bundle.ts";
 import { attachToContainer } from "./engine-attach.ts";
-import { engineMessage, engineStatus, ignoreStatus } from "./engine-errors.ts";
+import { removeContainer } from "./remove-container.ts";
+import { engineMessage, engineStatus } from "./engine-errors.ts";
 import type { Engine } from "./engine.ts";
 import { gpuDevices } from "./gpu.ts";
 import { labels, SANDBOX_LABEL } from "./labels.ts";
@@ -87,12 +88,6 @@ export async function startSandboxContainer(
       lacking.add(feature); // and once more without
     }
   }
-}
-
-/** Removes a container with its anonymous volumes; content where there is none. */
-export async function removeContainer(docker: Docker, name: string): Promise<void> {
-  // 409: somebody else is removing it.
-  await ignoreStatus([404, 409], docker.getContainer(name).remove({ force: true, v: true }));
 }
 
 /** Undefined where the sandbox mounts its volumes directly, or has none. */

@@ -16,7 +16,8 @@ import { withEngine } from "./engine-errors.ts";
 import { INSTANCE_LABEL, KIND_LABEL, SANDBOX_LABEL } from "./labels.ts";
 import { EXEC_DIRECTORY, LiveSandbox, OUTPUT_DIRECTORY } from "./live-sandbox.ts";
 import { removeViews } from "./volume-views.ts";
-import { removeContainer, type ContainerPlan } from "./sandbox-container.ts";
+import { removeContainer } from "./remove-container.ts";
+import type { ContainerPlan } from "./sandbox-container.ts";
 
 /** What a new sandbox is to be. */
 export interface NewSandbox {

@@ -7,6 +7,7 @@ import type { VolumeRecord } from "../state/records.ts";
 import { obtainImage } from "./base-image.ts";
 import { BuildLog } from "./build-log.ts";
 import { ignoreStatus, withEngine } from "./engine-errors.ts";
+import { removeContainer } from "./remove-container.ts";
 import { STAGE } from "./keeper-scripts.ts";
 import { labels } from "./labels.ts";
 import { statPath, type PathKind, type PathStat } from "./path-stat.ts";
@@ -123,15 +124,14 @@ export class VolumeFiles {
           `'${path}' was not removed: ${output.subarray(8).toString().trim()}`,
         );
       } finally {
-        await ignoreStatus([404, 409], container.remove({ force: true, v: true }));
+        await removeContainer(docker, container.id);
       }
     });
   }
 
   /** Removes the volume's container: it would keep the engine from removing the volume. */
   async release(docker: Docker, volume: VolumeRecord): Promise<void> {
-    const container = docker.getContainer(this.#name(volume));
-    await ignoreStatus([404, 409], container.remove({ force: true, v: true }));
+    await removeContainer(docker, this.#name(volume));
   }
 
   /** The entries at and below a path, as the engine's archive has them. */

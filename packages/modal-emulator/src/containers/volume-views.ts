@@ -7,6 +7,7 @@ import tar from "tar-stream";
 import { attachToContainer } from "./engine-attach.ts";
 import { inspectEngineExec, startEngineExec } from "./engine-exec.ts";
 import { engineStatus, ignoreStatus } from "./engine-errors.ts";
+import { removeContainer } from "./remove-container.ts";
 import {
   KEEPER_COMMITTED,
   KEEPER_CONTROL,
@@ -146,13 +147,7 @@ export async function removeViews(
     label: Object.entries(labels(instance, kind)).map(([name, value]) => `${name}=${value}`),
   });
   const keepers = await docker.listContainers({ all: true, filters: filters("keeper") });
-  await Promise.all(
-    keepers
-      .filter(unwanted)
-      .map(({ Id }) =>
-        ignoreStatus([404, 409], docker.getContainer(Id).remove({ force: true, v: true })),
-      ),
-  );
+  await Promise.all(keepers.filter(unwanted).map(({ Id }) => removeContainer(docker, Id)));
   const { Volumes } = await docker.listVolumes({ filters: filters("view") });
   await Promise.all(
     Volumes.filter(unwanted).map(({ Name }) =>
