@@ -9,7 +9,7 @@ const configuration = join(home.directory, "limits.toml");
 const app = `limits-${process.pid}`;
 writeFileSync(
   configuration,
-  `[modal]\napp = "${app}"\n[image]\npip = []\n[limits]\nmax_sandboxes = 2\n`,
+  `[modal]\napp = "${app}"\n[image]\npip = []\n[checkpoint]\ninterval = "1h"\n[limits]\nmax_sandboxes = 2\n`,
 );
 const flags = ["--config", configuration];
 // The limit of the file holds, and not the one of the tests' home.
@@ -53,6 +53,9 @@ test("run, fork and resume are starts, too; a session that runs already is not",
     expect(exitStatus, stderr).toBe(2);
     expect(stderr).toContain("2 of your sessions run");
   }
+  // The fork that was refused has taken no checkpoint of the first session.
+  const after = await parhelia("checkpoint", "ls", a.name);
+  expect(after.stderr).toContain(`${a.name} has no checkpoint`);
   const again = await parhelia("up", a.name);
   expect(again.exitStatus).toBe(2);
   expect(again.stderr).toContain(`a session named ${a.name} is already running`);

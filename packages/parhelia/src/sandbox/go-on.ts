@@ -1,6 +1,8 @@
 import { checkSessionName } from "../config/session-name.ts";
 import type { Connection } from "../modal/connection.ts";
 import { createClaudeSandbox, type ClaudeSandbox } from "./create-claude-sandbox.ts";
+import { limitSandboxes } from "./limit-sandboxes.ts";
+import { listOwnSandboxes } from "./own-sandboxes.ts";
 import {
   explainRestore,
   planFork,
@@ -69,7 +71,22 @@ export function forkSession(
   given: GoOnOptions = {},
 ): Promise<ResumedSession> {
   checkSessionName(options.taskId);
-  return goOn(options, given, (connection, choice) => planFork(connection, from, choice));
+  return goOn(options, given, async (connection, choice) => {
+    await refuseAboveLimit(connection, options);
+    return planFork(connection, from, choice);
+  });
+}
+
+/** A fork that will be refused takes no checkpoint before. What only warns is said when the sandbox is made. */
+async function refuseAboveLimit(
+  connection: Connection,
+  { maxSandboxes = 0, aboveLimit = false, taskId }: ClaudeSandboxOptions,
+): Promise<void> {
+  if (maxSandboxes === 0 || aboveLimit) return;
+  const { client, appName } = connection;
+  const appFound = client.apps.fromName(appName, { createIfMissing: true });
+  const own = await listOwnSandboxes(connection, appFound);
+  limitSandboxes(own, taskId, { maxSandboxes, aboveLimit });
 }
 
 async function goOn(
