@@ -49,13 +49,19 @@ export function allAnswer({ state, servers }: McpStatus): boolean {
   return state !== "malformed" && servers.every((server) => server.state === "ready");
 }
 
-function remedyOf({ missingProgram }: McpServerReport, programs: ImagePrograms): string | null {
+/** What brings a server's missing program into the sandbox; null where none is missing. */
+export function remedyOf(
+  { missingProgram }: Pick<McpServerReport, "missingProgram">,
+  programs: ImagePrograms,
+): string | null {
   if (missingProgram === null) return null;
   const program = missingProgram.slice(missingProgram.lastIndexOf("/") + 1);
   const found = programs.look(program);
   switch (found.state) {
     case "installable":
-      return found.how;
+      return missingProgram === program
+        ? found.how
+        : `${found.how}, and give its name without a directory as "command"`;
     case "only-here":
       return `${found.why}, which a sandbox has not`;
     case "present":
@@ -63,6 +69,12 @@ function remedyOf({ missingProgram }: McpServerReport, programs: ImagePrograms):
         ? "the configured image has it: parhelia image build, and start the session again"
         : `the image has ${program} elsewhere: give its name without a directory as "command"`;
     case "unknown":
+      if (missingProgram.startsWith("/")) return remedyOfPath(missingProgram, program);
       return "add the package that brings it to apt or pip under [image] in parhelia.toml, then: parhelia image build";
   }
+}
+
+/** A path of the user's machine says nothing of what brought the program there. */
+function remedyOfPath(path: string, program: string): string {
+  return `${path} does not exist there: add the package that brings ${program} to apt or pip under [image] in parhelia.toml, then: parhelia image build, and give "${program}" as "command"; or have the program in a plugin, which parhelia sync carries`;
 }
