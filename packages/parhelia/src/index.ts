@@ -22,6 +22,12 @@ export { runOnTerminal, type TerminalCommand } from "./sandbox/terminal-command.
 export { UserTerminal } from "./sandbox/terminal.ts";
 export { runClaude, type ClaudeTurn } from "./sandbox/run-claude.ts";
 export { checkpointSession } from "./sandbox/checkpoint-session.ts";
+export {
+  listCheckpoints,
+  type ListCheckpointsOptions,
+  type SessionCheckpoints,
+} from "./sandbox/list-checkpoints.ts";
+export type { VerifiedCheckpoint } from "./sandbox/verify-checkpoints.ts";
 export type { CheckpointResult } from "../container/protocol/checkpoint.ts";
 export {
   forkSession,

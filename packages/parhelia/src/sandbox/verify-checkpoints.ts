@@ -5,7 +5,10 @@ import { describeVolumeFile } from "../modal/volume-files.ts";
 import { checkpointHistoryDir, pathInVolume } from "../volume/layout.ts";
 import type { StoredCheckpoint } from "./stored-checkpoints.ts";
 
-/** So much is read where nobody asked for more: within a second or two, also over the network. */
+/**
+ * So much is read where nobody asked for more. Its SHA-512/256 takes 0.2 s (measured: 370 to 400 MiB/s on two cores of
+ * an EPYC), so what bounds it is the network: 5 s at 100 Mbit/s.
+ */
 export const QUICK_READ_BYTES = 64 * 1024 * 1024;
 
 /** A checkpoint, and whether its files were compared with their digests. */

@@ -1,12 +1,7 @@
 import { UserError } from "../../errors.ts";
+import { listCheckpoints } from "../../sandbox/list-checkpoints.ts";
 import { withConnection } from "../../sandbox/session.ts";
-import { readStoredSession } from "../../sandbox/stored-checkpoints.ts";
-import {
-  QUICK_READ_BYTES,
-  verifyCheckpoints,
-  type VerifiedCheckpoint,
-} from "../../sandbox/verify-checkpoints.ts";
-import { requireVolume } from "../../modal/volumes.ts";
+import type { VerifiedCheckpoint } from "../../sandbox/verify-checkpoints.ts";
 import { formatBytes, formatDuration } from "../../units.ts";
 import { actOn } from "../acting.ts";
 import type { RunCommand } from "../command.ts";
@@ -20,13 +15,9 @@ export const run: RunCommand<SessionArgument, CheckpointListOptions> = async (
   { verify, json },
 ) => {
   const loaded = await context.loadConfig();
-  const { checkpoints, isRemoved } = await withConnection(actOn(loaded), async (connected) => {
-    const volume = await requireVolume(connected, loaded.config.volume.name);
-    const stored = await readStoredSession(connected, volume, name);
-    const maxBytes = verify ? undefined : QUICK_READ_BYTES;
-    const found = await verifyCheckpoints(connected, volume, name, stored.checkpoints, maxBytes);
-    return { ...stored, checkpoints: found };
-  });
+  const { checkpoints, isRemoved } = await withConnection(actOn(loaded), (connected) =>
+    listCheckpoints(connected, name, { volumeName: loaded.config.volume.name, verify }),
+  );
   if (checkpoints.length === 0) {
     throw new UserError(`${name} has no checkpoint`, {
       hint: `parhelia checkpoint ${name} takes one of a session that runs`,
