@@ -156,4 +156,17 @@ describe("SPEC-01.15: a snapshot that does not fit any more is named, and the pu
     await session.command("rm");
     expect(await snapshots()).toEqual([]);
   });
+
+  test("since the sandbox has written another image's id: rm deletes no published image", async () => {
+    await session.up("--new");
+    await session.command("checkpoint");
+    const { imageId, publishedImage } = await record();
+    const file = `/vol/parhelia/checkpoints/${session.name}/snapshot.json`;
+    await session.asRoot(["sed", "-i", `s/${imageId}/${publishedImage}/`, file]);
+    await session.asRoot(["sync", "/vol/parhelia"]);
+    await session.command("rm");
+    const published = await modal.images.fromName("parhelia-cpu");
+    expect(published.imageId).toBe(publishedImage);
+    await modal.images.delete(imageId);
+  });
 });

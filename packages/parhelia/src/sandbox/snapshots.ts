@@ -4,13 +4,14 @@ import type { Variant } from "../config/variants.ts";
 import { SystemError } from "../errors.ts";
 import { logLine } from "../log.ts";
 import type { Connection } from "../modal/connection.ts";
-import { deleteImage, findImage } from "../modal/images.ts";
+import { deleteImage, findImage, listPublishedImages } from "../modal/images.ts";
 import type { Sandbox, Volume } from "../modal/sandboxes.ts";
 import { IMAGE_TAG, VARIANT_TAG } from "../modal/tags.ts";
 import { readVolumeFile, removeVolumeFile } from "../modal/volume-files.ts";
 import { requireVolume } from "../modal/volumes.ts";
 import { HOUR_MS, MINUTE_MS } from "../units.ts";
 import { pathInVolume, snapshotFile } from "../volume/layout.ts";
+import { IMAGE_PREFIX } from "./image-tags.ts";
 import type { SandboxPlan } from "./plan-sandbox.ts";
 
 /** Modal's own default; from the snapshot's beginning on, whether it is used or not. */
@@ -52,11 +53,21 @@ async function takeSnapshot(
   try {
     await run(sandbox, [CONTAINER_PROGRAM, "record-snapshot", name, JSON.stringify(record)]);
   } catch (error) {
-    await deleteImage(connection, record.imageId); // nobody would find it again
+    await deleteSnapshot(connection, record); // nobody would find it again
     throw error;
   }
-  if (before !== undefined) await deleteImage(connection, before.imageId);
+  if (before !== undefined) await deleteSnapshot(connection, before);
   return record;
+}
+
+/** Never an image that is published: the record is on the volume, where what runs in the sandbox may write. */
+async function deleteSnapshot(
+  connection: Connection,
+  { imageId }: Pick<SnapshotRecord, "imageId">,
+): Promise<void> {
+  const published = await listPublishedImages(connection, IMAGE_PREFIX);
+  if (published.some((image) => image.imageId === imageId)) return;
+  await deleteImage(connection, imageId);
 }
 
 /** Takes a snapshot beside a checkpoint that is there already: where it fails, that is only a warning. */
@@ -93,7 +104,7 @@ export async function removeSnapshot(
 ): Promise<void> {
   const record = await readSnapshot(connection, volume, name);
   if (record === undefined) return;
-  await deleteImage(connection, record.imageId);
+  await deleteSnapshot(connection, record);
   await removeVolumeFile(connection, volume, pathInVolume(snapshotFile(name)));
 }
 
