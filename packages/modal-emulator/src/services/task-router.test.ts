@@ -117,11 +117,20 @@ describe("a command through the SDK", () => {
     const process = await sandbox.exec(["sh", "-c", "tty; stty size; echo $TERM; cat"], {
       pty: true,
     });
+    const output = process.stdout.getReader();
+    let text = "";
+    const readUntil = async (end: string) => {
+      for (let read; !text.endsWith(end); text += read.value) {
+        read = await output.read();
+        if (read.done) return;
+      }
+    };
+    await readUntil("xterm-256color\r\n");
+    expect(text).toMatch(/^\/dev\/pts\/\d+\r\n24 80\r\nxterm-256color\r\n$/);
     await process.stdin.writeText("typed\n");
+    await readUntil("typed\r\ntyped\r\n"); // the terminal's echo, and the command's
+    expect(text).toMatch(/typed\r\ntyped\r\n$/);
     await process.stdin.close();
-    const text = await process.stdout.readText();
-    expect(text).toMatch(/\/dev\/pts\/\d+\r\n24 80\r\nxterm-256color\r\n/);
-    expect(text).toMatch(/typed\r\n/);
     expect(await process.wait()).toBe(0);
   });
 

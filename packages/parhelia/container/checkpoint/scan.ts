@@ -1,10 +1,15 @@
 import type { Stats } from "node:fs";
 import { lstatSync, readdirSync, readlinkSync } from "node:fs";
 import type { SkippedFile } from "../protocol/checkpoint.ts";
+import { sleepSync } from "../sleep.ts";
 import type { Entry } from "./entry.ts";
 import { fileEntry } from "./entry.ts";
 
 const ANYONE_READS = 0o444;
+
+/** A file that changed so shortly before it was read may change again, unseen: clocks of file systems are coarse. */
+export const UNSURE_MS = 50;
+
 const isRoot = process.geteuid?.() === 0;
 
 /** What is on a tree's disk, besides what the entry says: it tells a change that left size and time alone. */
@@ -54,6 +59,16 @@ export function scanTree(root: string): Scan {
   };
   visit("");
   return { found, skipped };
+}
+
+/** Waits until all that was found is old enough to be known again, unless it changes meanwhile. */
+export function letSettle({ found }: Scan): void {
+  let newestMs = 0;
+  for (const { fingerprint } of found.values()) {
+    newestMs = Math.max(newestMs, fingerprint.changedAtMs);
+  }
+  const leftMs = newestMs + UNSURE_MS + 1 - Date.now();
+  if (leftMs > 0) sleepSync(Math.min(leftMs, UNSURE_MS + 1));
 }
 
 function namesIn(root: string, directory: string, skipped: SkippedFile[]): string[] {

@@ -12,15 +12,12 @@ import type { Entry } from "./entry.ts";
 import { isSameEntry } from "./entry.ts";
 import type { KnownFiles } from "./known-files.ts";
 import type { Fingerprint, Found, Scan } from "./scan.ts";
-import { errorCode } from "./scan.ts";
+import { errorCode, UNSURE_MS } from "./scan.ts";
 
 const { workspace: BASE, delta: DELTA } = CHECKPOINT_FILES;
 
 /** A delta with more content than this part of its base is not worth it: a new base is written. */
 const DELTA_PART = 0.25;
-
-/** A file that changed so shortly before it was read may change again, unseen: clocks of file systems are coarse. */
-const UNSURE_MS = 50;
 
 /** A checkpoint that is there, to build on. */
 export interface Previous {

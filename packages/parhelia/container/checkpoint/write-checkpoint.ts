@@ -28,7 +28,7 @@ import { checkpointIds, readLatest } from "./history.ts";
 import { readKnownFiles, writeKnownFiles } from "./known-files.ts";
 import type { CheckpointPlaces } from "./places.ts";
 import type { Scan } from "./scan.ts";
-import { errorCode, scanTree } from "./scan.ts";
+import { errorCode, letSettle, scanTree } from "./scan.ts";
 import { collectConfiguration, collectConversations, isConversation } from "./session-files.ts";
 import type { Previous } from "./workspace.ts";
 import { shareFiles, writeWorkspace } from "./workspace.ts";
@@ -76,6 +76,7 @@ export function writeCheckpoint(options: CheckpointOptions): Written {
   const partial = join(places.history, `${id}${PARTIAL_SUFFIX}`);
   try {
     const scan = workspace === null ? NO_TREE : scanTree(workspace);
+    letSettle(scan);
     const written = writeWorkspace({ root: workspace ?? "", scan, into: partial, previous, known });
     const conversations = collectConversations(options.claudeDirectory);
     const content: CheckpointConversations = {
@@ -104,7 +105,7 @@ export function writeCheckpoint(options: CheckpointOptions): Written {
       const { fingerprints } = written;
       writeKnownFiles(options.knownFiles, { id: checkpoint, fingerprints, claudeCode });
     };
-    // What is read again because it changed so shortly before may well turn out the same.
+    // What is read again because it changed while it was read may well turn out the same.
     if (previous !== undefined && isSame(state, previous)) {
       rmSync(partial, { recursive: true, force: true });
       if (known === undefined || !written.isUnchanged) remember(previous.state.id);

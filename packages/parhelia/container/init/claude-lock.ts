@@ -1,4 +1,5 @@
 import { mkdirSync, rmSync, statSync } from "node:fs";
+import { sleepSync } from "../sleep.ts";
 
 const POLL_MS = 5;
 
@@ -31,7 +32,7 @@ function take(lock: string): boolean {
     if (stats !== undefined && Date.now() - stats.mtimeMs > STALE_MS) {
       rmSync(lock, { recursive: true, force: true });
     } else {
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, POLL_MS);
+      sleepSync(POLL_MS);
     }
   }
 }
