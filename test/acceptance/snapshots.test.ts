@@ -108,13 +108,16 @@ describe("SPEC-01.15: what was installed in a sandbox", () => {
     expect(second.publishedImage).toBe(first.publishedImage);
     expect(await snapshots()).toEqual([tagOf(second)]);
     expect(await session.output(["cat", "/tmp/ready"])).toBe("PARHELIA_READY");
-    await session.stop();
 
+    // A fork takes one of the session that runs, too.
+    await session.output(["sh", "-c", "echo forked > ~/tool"]);
     const name = `snapshot-fork-${process.pid}`;
     await home.succeed(["--config", configuration, "fork", session.name, name]);
     const command = ["--config", configuration, "exec", name, "--", "cat", "/home/parhelia/tool"];
-    expect((await home.succeed(command)).trim()).toBe("later");
+    expect((await home.succeed(command)).trim()).toBe("forked");
+    expect(await snapshots()).toEqual([tagOf(await record())]);
     await home.succeed(["--config", configuration, "rm", name]);
+    await session.stop();
   });
 });
 
@@ -168,5 +171,31 @@ describe("SPEC-01.15: a snapshot that does not fit any more is named, and the pu
     const published = await modal.images.fromName("parhelia-cpu");
     expect(published.imageId).toBe(publishedImage);
     await modal.images.delete(imageId);
+  });
+
+  test("since it has expired", async () => {
+    await session.up("--new");
+    await session.command("checkpoint");
+    const { imageId } = await record();
+    const file = `/vol/parhelia/checkpoints/${session.name}/snapshot.json`;
+    const expired = 's/"expiresAt":"[^"]*"/"expiresAt":"2020-01-01T00:00:00.000Z"/';
+    await session.asRoot(["sed", "-i", expired, file]);
+    await modal.images.delete(imageId);
+    await session.output(["sh", "-c", "echo work > in-workspace"]);
+    await home.succeed(["stop", session.name]); // without the setting: no snapshot
+    await resumeWithout(/the snapshot of .* is not used.*: it expired at 2020-01-01T00:00:00.000Z/);
+  });
+
+  test("one that cannot be recorded is a warning beside the checkpoint, and nobody has its image", async () => {
+    const file = `/vol/parhelia/checkpoints/${session.name}/snapshot.json`;
+    await session.asRoot(["sh", "-c", `rm ${file} && mkdir -p ${file}/in-the-way`]);
+    await session.asRoot(["sync", "/vol/parhelia"]);
+    const taken = await session.command("checkpoint");
+    expect(taken, taken.stderr).toMatchObject({ exitStatus: 0 });
+    expect(taken.stderr).toMatch(
+      /warning: no snapshot of the sandbox of .*, only its checkpoint: /,
+    );
+    expect(await snapshots()).toEqual([]);
+    await session.asRoot(["rm", "-r", file]);
   });
 });

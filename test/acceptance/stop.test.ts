@@ -22,6 +22,8 @@ afterAll(() => home.succeed(["secret", "rm", "anthropic-api-key"]));
 const WRITING_FOR_EVER =
   "while :; do dd if=/dev/urandom of=growing bs=4M count=1 oflag=append conv=notrunc,fsync; truncate -s 0 growing; done";
 
+const COUNTING_FOR_EVER = "while :; do echo $((i += 1)) > count; sleep 0.02; done";
+
 describe("Shutdown sequence, D9: parhelia stop", () => {
   test("during a running turn keeps that conversation", async () => {
     // No checkpoint of the timer may have what the last one would: then the last one is the timer's.
@@ -30,6 +32,8 @@ describe("Shutdown sequence, D9: parhelia stop", () => {
     const claude = await EditingClaude.start(home, session);
     // Also what is in the middle of a write stands still, before the last checkpoint is taken.
     await session.output(["sh", "-c", `(${WRITING_FOR_EVER}) >/dev/null 2>&1 &`]);
+    // And what tmux itself started, which it would wake.
+    await session.output(["tmux", "new-window", "-d", "-n", "counting", COUNTING_FOR_EVER]);
     const edits = claude.rounds;
     const stopped = await session.command("stop");
     expect(stopped, stopped.stderr).toMatchObject({ exitStatus: 0 });
@@ -39,6 +43,11 @@ describe("Shutdown sequence, D9: parhelia stop", () => {
     expect(stopped.stderr).toContain(`goes on from checkpoint ${last?.id}`);
 
     await session.resume();
+    // Nothing was written after the checkpoint: a tree that differs would have been moved aside.
+    const trees = await session.output(["ls", "/vol/parhelia/workspaces"]);
+    expect(trees.split("\n")).toContain(session.name);
+    expect(trees).not.toContain(`${session.name}.before-`);
+    expect(await session.output(["tmux", "list-windows", "-F", "#W"])).toContain("counting");
     expect(await tornFiles(session)).toBe("");
     expect(roundsIn(await continueConversation(home, session))).toBeGreaterThanOrEqual(edits);
     await session.stop();
@@ -50,6 +59,10 @@ describe("Shutdown sequence, D9: parhelia stop", () => {
     // A file where the session's checkpoints would be.
     const directory = `/vol/parhelia/checkpoints/${session.name}`;
     await session.asRoot(["sh", "-c", `rm -rf ${directory}; touch ${directory}`]);
+    const alive = "sh -c 'while sleep 0.1; do touch alive; done'";
+    const inForeground = ["send-keys", "-t", "work", alive, "Enter"];
+    await session.output(["tmux", "new-window", "-d", "-n", "work", ";", ...inForeground]);
+    await session.output(["sh", "-c", "until test -e alive; do sleep 0.1; done"]);
     const refused = await session.command("stop");
     expect(refused.exitStatus).toBe(1);
     expect(refused.stderr).toContain(`no checkpoint of ${session.name} could be taken`);
@@ -59,6 +72,8 @@ describe("Shutdown sequence, D9: parhelia stop", () => {
     const keys = ["send-keys", "-t", "main", "tmux wait-for -S alive", "Enter"];
     await session.output(["tmux", ...keys]);
     await session.output(["timeout", "20", "tmux", "wait-for", "alive"]);
+    const again = "rm alive; until test -e alive; do sleep 0.1; done";
+    await session.output(["timeout", "20", "sh", "-c", again]);
 
     const forced = await session.command("stop", "--force");
     expect(forced.exitStatus).toBe(0);

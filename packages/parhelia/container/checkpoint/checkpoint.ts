@@ -1,10 +1,15 @@
 import { execFileSync } from "node:child_process";
 import { setPriority } from "node:os";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { VOLUME_ROOT } from "../../src/volume/layout.ts";
 import { becomeSandboxUser } from "../become-user.ts";
 import { commitVolume } from "../commit-volume.ts";
-import type { CheckpointReason, CheckpointResult } from "../protocol/checkpoint.ts";
+import type {
+  CheckpointReason,
+  CheckpointResult,
+  CheckpointWindow,
+} from "../protocol/checkpoint.ts";
 import { CHECKPOINT_REASONS } from "../protocol/checkpoint.ts";
 import {
   CHECKPOINT_MEMORY_DIR,
@@ -19,7 +24,7 @@ import { checkpointPlaces, ownWorkspace } from "./places.ts";
 import { listWindows } from "./windows.ts";
 import { writeCheckpoint } from "./write-checkpoint.ts";
 
-const USAGE = "usage: parhelia-container checkpoint --reason REASON [--commit]";
+const USAGE = "usage: parhelia-container checkpoint --reason REASON [--commit] [--windows JSON]";
 
 const LOWEST_PRIORITY = 19;
 
@@ -27,22 +32,23 @@ const LOWEST_PRIORITY = 19;
 const URGENT: readonly CheckpointReason[] = ["request", "deadline", "shutdown", "signal"];
 
 /**
- * `parhelia-container checkpoint --reason REASON [--commit]`, as the sandbox's user: writes a checkpoint of
- * this session where something has changed since the last one. Prints a `CheckpointResult`; with `--commit`
- * it does so once other sandboxes can see the checkpoint. Status 0 where there is one now, otherwise 1. Of a tree
+ * `parhelia-container checkpoint --reason REASON [--commit] [--windows JSON]`, as the sandbox's user: writes a
+ * checkpoint of this session where something has changed since the last one. Prints a `CheckpointResult`; with
+ * `--commit` it does so once other sandboxes can see the checkpoint. tmux is asked for the windows, unless they
+ * are given. Status 0 where there is one now, otherwise 1. Of a tree
  * that its project is still on its way to, or was cut off on, none is taken: `isTooEarly`.
  */
 export async function checkpoint(args: readonly string[]): Promise<void> {
-  const reason = reasonIn(args);
-  if (reason === undefined) {
+  const order = parse(args);
+  if (order === undefined) {
     process.stderr.write(`${USAGE}; REASON is one of ${CHECKPOINT_REASONS.join(", ")}\n`);
     process.exitCode = 2;
     return;
   }
   process.umask(0o022);
   becomeSandboxUser();
-  if (!URGENT.includes(reason)) giveWay();
-  const result = await take(reason, args.includes("--commit"));
+  if (!URGENT.includes(order.reason)) giveWay();
+  const result = await take(order);
   const line = `${JSON.stringify(result)}\n`;
   // For the metrics; the checkpoint is whole without it.
   if (result.ok && !result.unchanged)
@@ -51,16 +57,36 @@ export async function checkpoint(args: readonly string[]): Promise<void> {
   process.exitCode = result.ok ? 0 : 1;
 }
 
-function reasonIn(args: readonly string[]): CheckpointReason | undefined {
-  const at = args.indexOf("--reason");
-  const isKnown = args.every(
-    (arg, index) => arg === "--commit" || index === at || index === at + 1,
-  );
-  const reason = at === -1 ? "request" : args[at + 1];
-  return isKnown ? CHECKPOINT_REASONS.find((one) => one === reason) : undefined;
+interface Order {
+  readonly reason: CheckpointReason;
+  readonly isCommitted: boolean;
+  readonly windows: readonly CheckpointWindow[] | undefined;
 }
 
-async function take(reason: CheckpointReason, isCommitted: boolean): Promise<CheckpointResult> {
+/** Undefined for what is none. */
+function parse(args: readonly string[]): Order | undefined {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        reason: { type: "string", default: "request" },
+        commit: { type: "boolean", default: false },
+        windows: { type: "string" },
+      },
+    });
+    const reason = CHECKPOINT_REASONS.find((one) => one === values.reason);
+    if (reason === undefined) return undefined;
+    const windows =
+      values.windows === undefined
+        ? undefined
+        : (JSON.parse(values.windows) as readonly CheckpointWindow[]);
+    return { reason, isCommitted: values.commit, windows };
+  } catch {
+    return undefined;
+  }
+}
+
+async function take({ reason, isCommitted, windows }: Order): Promise<CheckpointResult> {
   const session = process.env["PARHELIA_SESSION"] ?? "";
   const places = checkpointPlaces(VOLUME_ROOT, session);
   const claudeDirectory = process.env["CLAUDE_CONFIG_DIR"] ?? SESSION_CLAUDE_DIR;
@@ -77,7 +103,7 @@ async function take(reason: CheckpointReason, isCommitted: boolean): Promise<Che
         workspace,
         claudeDirectory,
         knownFiles: join(CHECKPOINT_MEMORY_DIR, "known-files.json"),
-        windows: listWindows(claudeDirectory),
+        windows: windows ?? listWindows(claudeDirectory),
         environment: Object.keys(process.env).sort(),
         sandbox: sandboxParameters(process.env["PARHELIA_SANDBOX"]),
         claudeCodeVersion,

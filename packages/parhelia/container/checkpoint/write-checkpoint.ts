@@ -47,7 +47,8 @@ export interface CheckpointOptions {
   readonly claudeDirectory: string;
   /** On the sandbox's own disk: what makes the next checkpoint quick. */
   readonly knownFiles: string;
-  readonly windows: readonly CheckpointWindow[];
+  /** Undefined: those of the checkpoint before. */
+  readonly windows: readonly CheckpointWindow[] | undefined;
   /** Names of variables. */
   readonly environment: readonly string[];
   readonly sandbox: Readonly<Record<string, unknown>> | null;
@@ -96,7 +97,7 @@ export function writeCheckpoint(options: CheckpointOptions): Written {
       conversations: conversations.filter(isConversation).length,
       workspace: { directory: workspace ?? "", ...written.workspace },
       configuration: collectConfiguration(options.claudeDirectory),
-      windows: options.windows,
+      windows: windowsOf(options, previous),
       environment: options.environment,
       sandbox: options.sandbox,
       versions: { claudeCode, bun: process.versions["bun"] ?? null, parhelia: manifest.version },
@@ -131,6 +132,10 @@ const NO_TREE: Scan = {
   found: new Map(),
   skipped: [{ path: ".", reason: "the directory is not this session's own" }],
 };
+
+function windowsOf({ windows }: CheckpointOptions, previous: Previous | undefined) {
+  return windows ?? previous?.state.windows ?? [];
+}
 
 /** Whether two checkpoints differ in more than when, why and where they were written. */
 function isSame(state: CheckpointState, previous: Previous): boolean {

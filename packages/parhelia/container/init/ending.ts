@@ -11,8 +11,8 @@ export interface EndingParts {
    * @returns whether the session is safe
    */
   readonly save: (reason: CheckpointReason, options: { final: boolean }) => Promise<boolean>;
-  /** Ends the MCP servers and tmux. */
-  readonly stopEverything: () => Promise<unknown>;
+  /** Ends the MCP servers. All else stands still, and ends with the sandbox. */
+  readonly stopServers: () => Promise<unknown>;
 }
 
 /** The end of the sandbox, which comes once, however many want it (decision D9). */
@@ -51,10 +51,10 @@ export class Ending {
     this.#begun = true;
     const startedAt = performance.now();
     writeLog(`parhelia-init stopping on ${why}`);
-    const { save, stopEverything } = this.#parts;
+    const { save, stopServers } = this.#parts;
     await this.#unlessItFails("save the session", save(reason, { final: true }));
     const deadline = new Promise((resolve) => setTimeout(resolve, STOP_DEADLINE_MS));
-    await Promise.race([this.#unlessItFails("stop everything", stopEverything()), deadline]);
+    await Promise.race([this.#unlessItFails("stop the MCP servers", stopServers()), deadline]);
     writeLog(`parhelia-init stopped ${Math.round(performance.now() - startedAt)}ms`);
     process.exit(0);
   }

@@ -31,12 +31,12 @@ export async function init(): Promise<void> {
   clearLeftovers(process.env);
   let linked: Linked = { environment: {}, windows: undefined };
   let launcher: McpLauncher | undefined;
-  const stopEverything = () => Promise.allSettled([launcher?.stop(), stopTmux(linked.environment)]);
+  const stopServers = () => launcher?.stop() ?? Promise.resolve();
   const life: { begun?: SessionLife | undefined } = {};
   const ending = new Ending({
     // Before it is ready, a session has nothing that is not on the volume.
     save: (reason, options) => life.begun?.save(reason, options) ?? Promise.resolve(true),
-    stopEverything,
+    stopServers,
   });
   ending.onSignals();
 
@@ -52,7 +52,7 @@ export async function init(): Promise<void> {
     { name: "report-ready", run: reportReady },
   ]);
   if (steps === undefined) {
-    await stopEverything();
+    await Promise.allSettled([stopServers(), stopTmux(linked.environment)]);
     process.exit(1);
   }
   const readyMs = Math.round(performance.now() - start.begunMs);

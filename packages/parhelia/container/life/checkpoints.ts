@@ -1,7 +1,9 @@
 import { existsSync } from "node:fs";
 import { removedSessionMarker } from "../../src/volume/layout.ts";
 import type { CheckpointReason } from "../protocol/checkpoint.ts";
+import { SESSION_OVER_FILE } from "../protocol/paths.ts";
 import { writeLog } from "../log.ts";
+import type { Frozen } from "./freeze.ts";
 import { freezeSession } from "./freeze.ts";
 import { takeCheckpoint } from "./take-checkpoint.ts";
 
@@ -27,16 +29,19 @@ export class Checkpoints {
    * @returns whether the session is safe on the volume, or has nothing yet to be saved; a failure is logged
    */
   async save(reason: CheckpointReason, { final }: { final: boolean }): Promise<boolean> {
-    if (existsSync(removedSessionMarker(this.#session))) return true;
+    if ([removedSessionMarker(this.#session), SESSION_OVER_FILE].some(existsSync)) return true;
     this.#waiting += 1;
-    if (final) await freezeSession();
-    const taken = this.#last.then(() => this.#take(reason, !final));
+    const frozen = final ? await freezeSession() : undefined;
+    const taken = this.#last.then(() => this.#take(reason, frozen));
     this.#last = taken;
     return taken.finally(() => (this.#waiting -= 1));
   }
 
-  async #take(reason: CheckpointReason, background: boolean): Promise<boolean> {
-    const { ok, id, error, durationMs, isTooEarly } = await takeCheckpoint(reason, { background });
+  async #take(reason: CheckpointReason, frozen: Frozen | undefined): Promise<boolean> {
+    const { ok, id, error, durationMs, isTooEarly } = await takeCheckpoint(reason, {
+      background: frozen === undefined,
+      windows: frozen?.windows,
+    });
     if (isTooEarly) return true;
     if (!ok) writeLog(`parhelia-init checkpoint (${reason}) FAILED ${durationMs}ms\n${error}`);
     else if (reason !== "timer") {

@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { MCP_LAUNCHER_BUNDLE } from "../protocol/paths.ts";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { MCP_LAUNCHER_BUNDLE, SESSION_OVER_FILE } from "../protocol/paths.ts";
 import { END_ORDER, END_PATIENCE_MS } from "../protocol/end-session.ts";
 import { readLine } from "../read-line.ts";
 import { freezeSession } from "./freeze.ts";
@@ -21,11 +21,14 @@ export async function endSession(): Promise<void> {
     process.exit();
   }
   const frozen = await freezeSession();
-  const last = await takeCheckpoint("shutdown", { background: false });
+  const { windows } = frozen;
+  const last = await takeCheckpoint("shutdown", { background: false, windows });
   const durationMs = first.durationMs + last.durationMs;
   report({ ...last, bytes: first.bytes + last.bytes, durationMs });
-  if (last.ok && (await isOrderedToEnd())) endMcpServers();
-  else frozen.thaw();
+  if (last.ok && (await isOrderedToEnd())) {
+    writeFileSync(SESSION_OVER_FILE, "");
+    endMcpServers();
+  } else frozen.thaw();
   process.exit();
 }
 

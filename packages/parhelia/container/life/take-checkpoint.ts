@@ -1,6 +1,10 @@
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
-import type { CheckpointReason, CheckpointResult } from "../protocol/checkpoint.ts";
+import type {
+  CheckpointReason,
+  CheckpointResult,
+  CheckpointWindow,
+} from "../protocol/checkpoint.ts";
 import { CONTAINER_PROGRAM, EXEC_PROGRAM } from "../protocol/paths.ts";
 
 /** What a checkpoint that nobody waits for may take of the CPU: Claude comes first. */
@@ -12,11 +16,14 @@ const MAX_ERROR_CHARACTERS = 400;
 /**
  * Takes a checkpoint of this sandbox's session, as the session's user, and commits it on the volume. A
  * failure is part of the result.
- * @param options `background`: at a low priority
+ * @param options `background`: at a low priority; `windows`: where tmux stands still, and cannot be asked for them
  */
 export async function takeCheckpoint(
   reason: CheckpointReason,
-  options: { readonly background: boolean },
+  {
+    background,
+    windows,
+  }: { readonly background: boolean; readonly windows?: readonly CheckpointWindow[] | undefined },
 ): Promise<CheckpointResult> {
   const startedAt = performance.now();
   const failed = (error: string): CheckpointResult => ({
@@ -29,7 +36,8 @@ export async function takeCheckpoint(
     isTooEarly: false,
   });
   const command = [CONTAINER_PROGRAM, "checkpoint", "--reason", reason, "--commit"];
-  const wrapper = options.background ? [...NICENESS, ...command] : command;
+  if (windows !== undefined) command.push("--windows", JSON.stringify(windows));
+  const wrapper = background ? [...NICENESS, ...command] : command;
   // Not in the workspace, which need not exist any more.
   const child = spawn(EXEC_PROGRAM, ["--cwd", "/", "--", ...wrapper], {
     stdio: ["ignore", "pipe", "pipe"],

@@ -78,6 +78,9 @@ export const INIT_RECORD_FILE = `${RUN_DIR}/init.json`;
 /** When something last happened in the session, as JSON (`Activity`), once init has looked. */
 export const ACTIVITY_FILE = `${RUN_DIR}/activity.json`;
 
+/** There once the session is saved and over: what is left of it stands still until the sandbox ends. */
+export const SESSION_OVER_FILE = `${RUN_DIR}/over`;
+
 /** What the MCP launcher found, as JSON (`McpReport`). */
 export const MCP_REPORT_FILE = `${RUN_DIR}/mcp.json`;
 

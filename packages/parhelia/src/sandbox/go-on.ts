@@ -23,7 +23,10 @@ export interface GoOnOptions extends Pick<
 > {
   /** An id, an ISO 8601 time or `10m ago`: the newest checkpoint that is not younger. Default: the newest. */
   readonly at?: string | undefined;
-  /** Start from the session's filesystem snapshot, where it has one that fits. Default: from the published image. */
+  /**
+   * Start from the session's filesystem snapshot, where it has one that fits; a fork of a session that runs takes one
+   * with its checkpoint. Default: from the published image.
+   */
   readonly useSnapshot?: boolean | undefined;
 }
 
@@ -101,7 +104,7 @@ async function goOn(
     ...(environment === undefined ? {} : { environment }),
   };
   const { plan, snapshot } = await withConnection(place, async (connected) => {
-    const found = await planned(connected, { volumeName, at });
+    const found = await planned(connected, { volumeName, at, snapshot: useSnapshot });
     if (!useSnapshot) return { plan: found, snapshot: undefined };
     return {
       plan: found,

@@ -6,7 +6,7 @@ import { SystemError, UserError } from "../errors.ts";
 import type { Connection } from "../modal/connection.ts";
 import { findSandbox, type Sandbox, type Volume } from "../modal/sandboxes.ts";
 import { requireVolume } from "../modal/volumes.ts";
-import { checkpointSession } from "./checkpoint-session.ts";
+import { checkpointSession, type CheckpointOptions } from "./checkpoint-session.ts";
 import { chooseCheckpoint, damagedCheckpoint } from "./choose-checkpoint.ts";
 import { runInSandbox } from "./exec.ts";
 import type { ClaudeSandboxOptions } from "./sandbox-options.ts";
@@ -22,9 +22,8 @@ export interface ResumePlan {
   readonly stored: StoredSession;
 }
 
-export interface ResumeOptions {
-  /** Default: `parhelia-vol`. */
-  readonly volumeName?: string | undefined;
+/** `snapshot` concerns only a fork, which takes a checkpoint of a session that runs. */
+export interface ResumeOptions extends CheckpointOptions {
   /** An id, an ISO time or `10m ago`: the newest checkpoint that is not younger. Default: the newest. */
   readonly at?: string | undefined;
 }
@@ -63,7 +62,7 @@ export async function planFork(
   options: ResumeOptions = {},
 ): Promise<ResumePlan> {
   const running = options.at === undefined ? await findSandbox(connection, name) : undefined;
-  const taken = running && (await checkpointSession(connection, name));
+  const taken = running && (await checkpointSession(connection, name, options));
   return plannedFrom(connection, name, { ...options, at: options.at ?? taken?.id ?? undefined });
 }
 
