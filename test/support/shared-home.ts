@@ -1,11 +1,15 @@
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { afterAll, beforeAll, inject } from "vitest";
 import { claimHome } from "./home-claims.ts";
 import { ParheliaHome } from "./parhelia.ts";
+import { connectSdk } from "./sdk.ts";
 import { Session } from "./session.ts";
 
 export { Session };
+
+/** Parhelia's default. */
+const VOLUME = "parhelia-vol";
 
 const BUILD = resolve(import.meta.dirname, "../../packages/parhelia/dist/cli/main.js");
 
@@ -22,8 +26,25 @@ export function useSharedHome(): ParheliaHome {
  */
 export function claimSharedHome(): ParheliaHome {
   const { directory, release } = claimHome(inject("sharedHomes"));
-  afterAll(release);
-  return new ParheliaHome(directory);
+  const home = new ParheliaHome(directory);
+  afterAll(async () => {
+    await removeVolume(home);
+    release();
+  });
+  return home;
+}
+
+/** Each sandbox of the next file would begin with a copy of what this one leaves on the volume. */
+async function removeVolume(home: ParheliaHome): Promise<void> {
+  if (!existsSync(home.stateDirectory)) return;
+  const modal = await connectSdk(home);
+  try {
+    await modal.volumes.delete(VOLUME, { allowMissing: true });
+  } catch (error) {
+    process.stderr.write(`${VOLUME} stays for the next file: ${String(error)}\n`);
+  } finally {
+    modal.close();
+  }
 }
 
 /** A home of the file's own, for what would disturb others; removed after the file's last test. */

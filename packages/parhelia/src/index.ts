@@ -21,7 +21,7 @@ export { attachSession } from "./sandbox/attach-session.ts";
 export { runOnTerminal, type TerminalCommand } from "./sandbox/terminal-command.ts";
 export { UserTerminal } from "./sandbox/terminal.ts";
 export { runClaude, type ClaudeTurn } from "./sandbox/run-claude.ts";
-export { checkpointSession } from "./sandbox/checkpoint-session.ts";
+export { checkpointSession, type CheckpointOptions } from "./sandbox/checkpoint-session.ts";
 export {
   listCheckpoints,
   type ListCheckpointsOptions,

@@ -1,6 +1,7 @@
 import { newestVersions } from "../config/lock.ts";
 import type { Variant } from "../config/variants.ts";
 import { SystemError } from "../errors.ts";
+import { logLine } from "../log.ts";
 import type { Connection } from "../modal/connection.ts";
 import { findPublishedImage, publishImage } from "../modal/images.ts";
 import type { App, Image } from "../modal/sandboxes.ts";
@@ -59,6 +60,7 @@ export async function releaseImages(
   const built = [];
   let lockWritten: string | undefined;
   for (const variant of variants) {
+    logLine(`building ${variant.name} with Claude Code ${wanted.claudeCode} and Bun ${wanted.bun}`);
     const { image, lock } = await buildVariant(connection, app, { ...wanted, variant });
     lockWritten ??= lock.writtenTo;
     signal?.throwIfAborted();
