@@ -16,5 +16,5 @@ function snapshotProblem(value: string): string | undefined {
 export const snapshotSetting = checked(z.string(), snapshotProblem).default("off").meta({
   enum: SNAPSHOTS,
   description:
-    "What `parhelia stop` and `parhelia checkpoint` keep of a sandbox besides its checkpoint. `filesystem`: an image of its own files, so that what was installed in it is there again after `parhelia resume` and `parhelia fork`; for 30 days, as long as the published image is the same. `off`: nothing.",
+    "What `parhelia stop`, `parhelia checkpoint`, and `parhelia fork` of a session that runs, keep of a sandbox besides its checkpoint. `filesystem`: an image of its own files, so that what was installed in it is there again after `parhelia resume` and `parhelia fork`; for 30 days, as long as the published image is the same. `off`: nothing.",
 });
