@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import { everythingOf, filesOf, git, makeRepository, put } from "../support/dirty-repository.ts";
@@ -20,6 +20,9 @@ const SIGNALS = [
 
 const home = useSharedHome();
 const projects = new Projects(home);
+/** What a killed start leaves there goes with the projects. */
+const temporary = { TMPDIR: projects.at("tmp") };
+beforeAll(() => mkdirSync(temporary.TMPDIR));
 
 async function isRunning({ name }: Session): Promise<boolean> {
   const running = (await home.json(["ls"])) as { name: string }[];
@@ -49,7 +52,7 @@ describe("issue C: a project that is cut off on its way", () => {
 
     put(project, { file: "two\n" });
     const anew = ["up", session.name, "--new"];
-    const start = projects.start(project, anew, { PATH: pathWithStallingGit() });
+    const start = projects.start(project, anew, { ...temporary, PATH: pathWithStallingGit() });
     await eventually("the project is on its way", 60_000, () => existsSync(stalled) || undefined);
     await session.output(["sh", "-c", "echo part > part"]);
     const early = await session.command("checkpoint");
@@ -100,7 +103,7 @@ describe("issue C: parhelia up that is killed while it brings a project", () => 
     async (kill) => {
       const [signal, status] = SIGNALS[kill % 2] ?? SIGNALS[0];
       const session = projects.session(`kill-${kill}`);
-      const start = projects.start(project, ["up", session.name]);
+      const start = projects.start(project, ["up", session.name], temporary);
       await sleep(startMs + bringMs * random());
       start.signal(signal);
       const { exitStatus, stderr } = await start.result;
