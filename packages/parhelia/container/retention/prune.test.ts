@@ -88,17 +88,17 @@ describe("open question 1: prune on a volume", () => {
 
   test("takes an unused tree and its project away, but not one that no whole checkpoint has", async () => {
     const project = "workspaces/p-0123456789abcdef";
-    put(`${project}/work/file`, "x", 40 * DAY_MS);
+    put(`${project}/docs/file`, "x", 40 * DAY_MS);
     put(`${project}/repository.git/HEAD`, "x", 40 * DAY_MS);
     lutimesSync(at(project), new Date(0), new Date(0));
-    const old = checkpoint("work", 35 * DAY_MS);
-    put(`checkpoints/work/history/${old}/workspace.tar.gz`, "X".repeat(500));
+    const old = checkpoint("docs", 35 * DAY_MS);
+    put(`checkpoints/docs/history/${old}/workspace.tar.gz`, "X".repeat(500));
     expect((await run()).removed).toEqual([]);
-    checkpoint("work", 34 * DAY_MS);
+    checkpoint("docs", 34 * DAY_MS);
     const { removed } = await run();
-    expect(removed.map(({ path }) => path)).toContain(`${project}/work`);
+    expect(removed.map(({ path }) => path)).toContain(`${project}/docs`);
     expect(existsSync(at(project))).toBe(false);
-    expect(history("work")).toHaveLength(1);
+    expect(history("docs")).toHaveLength(1);
   });
 
   test("says what it could not remove, and goes on", async () => {

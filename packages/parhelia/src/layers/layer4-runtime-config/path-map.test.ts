@@ -62,8 +62,8 @@ describe("paths in texts", () => {
   });
 
   test("a configuration elsewhere in the home directory is found under ~ too", () => {
-    const paths = mapOf("/home/jörg m/work");
-    expect(paths.rewrite("~/work/x ~/.claude/x").text).toBe("/vol/config/claude/x ~/.claude/x");
+    const paths = mapOf("/home/jörg m/own");
+    expect(paths.rewrite("~/own/x ~/.claude/x").text).toBe("/vol/config/claude/x ~/.claude/x");
   });
 
   test("the innermost directory counts", () => {
