@@ -53,7 +53,7 @@ async function takeSnapshot(
   try {
     await run(sandbox, [CONTAINER_PROGRAM, "record-snapshot", name, JSON.stringify(record)]);
   } catch (error) {
-    await deleteSnapshot(connection, record); // nobody would find it again
+    await deleteImage(connection, record.imageId); // nobody would find it again
     throw error;
   }
   if (before !== undefined) await deleteSnapshot(connection, before);
